@@ -1,0 +1,403 @@
+"""What a brand must do, in the server's own words.
+
+A **provider** is a brand behind connected accounts (`my_2n`). It shows a login form, opens **links**, and a link
+is an open, authenticated connection to one connected account. What a link can do is said by the small protocols
+below: a brand implements the ones its hardware has, and Seam's `can_…` flags follow from that.
+
+Nothing here knows HTTP routes, SQL or wire shapes. A driver turns its library's failures into the errors at the
+end of this file: they are named after *what we do next*, and carry no secret, no PIN and no response body.
+"""
+
+import enum
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+# ---------------------------------------------------------------- logging in
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input of a login form."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    """`text`, `email` or `password`: the type of the HTML input."""
+    autocomplete: str = "off"
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class LoginForm:
+    """What a person types to log in."""
+
+    title: str
+    intro: str
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose login it is: a provider keeps workspaces apart, and sandboxes away from real hardware."""
+
+    workspace_id: str
+    is_sandbox: bool
+
+
+@dataclass(frozen=True)
+class OfferedDevice:
+    """A device of the account that a person may choose."""
+
+    ref: str
+    name: str
+    detail: str = ""
+    """Model, address: what helps a person to tell it from its neighbours."""
+
+
+@dataclass(frozen=True)
+class AccountLogin:
+    """A login that worked."""
+
+    identity: Mapping[str, str]
+    """Who logged in: members of Seam's `user_identifier` (`email`, `username`, …). Names the account for good."""
+    display_name: str
+    secret: Mapping[str, Any]
+    """What is needed to open the account again. Stored encrypted."""
+    devices: tuple[OfferedDevice, ...]
+
+
+@dataclass(frozen=True)
+class DeviceLogin:
+    """A device's own login that worked (brands whose devices each have one)."""
+
+    secret: Mapping[str, Any]
+    """Stored encrypted."""
+
+
+@dataclass(frozen=True)
+class AccountAccess:
+    """What a link is opened with: the secrets stored at login time."""
+
+    place: Place
+    secret: Mapping[str, Any]
+    devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Device ref → its own secret. A device whose login is missing is not in it."""
+
+
+# ---------------------------------------------------------------- what devices say
+
+
+class Issue(enum.StrEnum):
+    """A standing condition of a device that its reader should know; the value is Seam's code."""
+
+    TWO_N_MISSING_TIME_ZONE = "two_n_device_missing_timezone"
+
+
+@dataclass(frozen=True)
+class DeviceReport:
+    """A device as it says it is, now."""
+
+    ref: str
+    """The provider's own name for it, stable for its life (2N: the serial number)."""
+    device_type: str
+    name: str
+    manufacturer: str
+    model: str
+    serial_number: str | None
+    locked: bool | None
+    """None: it cannot tell."""
+    code_lengths: tuple[int, ...] = ()
+    """PIN lengths it takes; empty when it takes no PINs."""
+    max_codes: int | None = None
+    keeps_schedules: bool = False
+    """True: a code may be given its start and end, and the device minds them by itself."""
+    door_open: bool | None = None
+    has_entry_events: bool = False
+    time_zone: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Members of the brand's own block (`two_n_metadata`), beside `device_name`."""
+    issues: tuple[Issue, ...] = ()
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A lock or unlock that the device has carried out."""
+
+    locked: bool | None
+    """The state after it, as far as the device says so."""
+    confirmed: bool
+    """True: read back or answered by the device itself, not assumed."""
+
+
+@dataclass(frozen=True)
+class WantedCode:
+    """A code the device should hold."""
+
+    code_id: str
+    ref: str
+    """Our handle on the device (2N: the directory user's UUID, chosen by us)."""
+    name: str
+    pin: str
+    starts_at: int | None = None
+    """Milliseconds since 1970, None: from now."""
+    ends_at: int | None = None
+    """Milliseconds since 1970, None: for good."""
+
+    def __repr__(self) -> str:
+        return f"WantedCode(code_id={self.code_id!r}, ref={self.ref!r}, …)"
+
+
+@dataclass(frozen=True)
+class FoundCode:
+    """A code read from the device."""
+
+    ref: str
+    is_ours: bool
+    """It carries our owner tag. What does not is never changed and never deleted."""
+    name: str
+    pin: str | None
+    """None: there is one, but it cannot be read."""
+    starts_at: int | None
+    ends_at: int | None
+    owner: str = ""
+
+    def __repr__(self) -> str:
+        return f"FoundCode(ref={self.ref!r}, is_ours={self.is_ours}, …)"
+
+
+class Written(enum.Enum):
+    """What became of a code we wrote."""
+
+    UNCHANGED = "unchanged"
+    """The device already held exactly this."""
+    CONFIRMED = "confirmed"
+    """Written and read back."""
+    ACCEPTED = "accepted"
+    """The device took it, but it has not been seen there yet."""
+
+
+# ---------------------------------------------------------------- what happens at devices
+
+
+@dataclass(frozen=True)
+class DeviceEvent:
+    """Something that happened at a device. `key` is unique for the device: repeats are dropped by it."""
+
+    key: str
+    occurred_at: int
+
+
+@dataclass(frozen=True)
+class LockMoved(DeviceEvent):
+    """The door was locked or unlocked."""
+
+    locked: bool
+    method: str
+    """Seam's word: `keycode`, `manual`, `automatic`, `unknown`, `remote`, `card`."""
+    code_ref: str | None = None
+    """The directory user who did it, when the device says."""
+
+
+@dataclass(frozen=True)
+class AccessDenied(DeviceEvent):
+    """Somebody was refused. `reason` is a word of the device, never the PIN."""
+
+    reason: str
+    code_ref: str | None = None
+
+
+@dataclass(frozen=True)
+class DoorMoved(DeviceEvent):
+    """The door leaf, where a contact is wired."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class DoorbellRang(DeviceEvent):
+    """Somebody pressed a call button."""
+
+    button: str
+
+
+@dataclass(frozen=True)
+class Tampered(DeviceEvent):
+    """The housing was opened."""
+
+
+@dataclass(frozen=True)
+class CodesChanged(DeviceEvent):
+    """The device's directory was edited, by us or by others: read it again."""
+
+
+@dataclass(frozen=True)
+class StateRead(DeviceEvent):
+    """A fresh report: after connecting, after a restart of the device, after a change of its settings."""
+
+    report: DeviceReport
+
+
+# ---------------------------------------------------------------- links
+
+
+class Link(Protocol):
+    """An open connection to one connected account. `device` is always the provider's ref."""
+
+    async def read_device(self, device: str) -> DeviceReport:
+        """Ask the device who it is and how it stands. Raises: Offline, NotAuthorized, Refused."""
+
+    async def close(self) -> None:
+        """Let go of every connection. Never raises."""
+
+
+@runtime_checkable
+class Locks(Protocol):
+    """Locks and unlocks. Each call reaches the device **at most once**; `timeout` is the time left, in seconds.
+
+    Raises: Offline (the device was surely not reached), NotAuthorized, Refused, OutcomeUnknown.
+    """
+
+    async def lock(self, device: str, timeout: float) -> Moved: ...
+
+    async def unlock(self, device: str, timeout: float) -> Moved: ...
+
+
+@runtime_checkable
+class ProgramsCodes(Protocol):
+    """Reads, sets and removes PINs."""
+
+    async def read_codes(self, device: str) -> list[FoundCode]:
+        """All codes on the device, ours and others'. A partial read raises: it never looks like an empty one."""
+
+    async def set_code(self, device: str, code: WantedCode) -> Written:
+        """Make the device hold this code. Calling it again with the same code changes nothing.
+
+        Raises: Offline, NotAuthorized, CodeRejected, DuplicateCode, NoRoom, Unsupported, OutcomeUnknown.
+        """
+
+    async def remove_code(self, device: str, ref: str) -> None:
+        """Removing what is not there succeeds; what is not ours is refused (Refused)."""
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """Tells what happens at a device."""
+
+    def watch(self, device: str) -> AsyncIterator[DeviceEvent]:
+        """Events as they happen; the first one is a `StateRead`. Ends only by an error or by being closed.
+
+        Raises: Offline, NotAuthorized, Refused. Reconnecting is the caller's.
+        """
+
+
+# ---------------------------------------------------------------- providers
+
+
+class TwinStore(Protocol):
+    """Where a brand keeps its virtual devices (sandbox workspaces only). State is the brand's own bytes."""
+
+    async def find(self, workspace_id: str, brand: str, owner: str) -> list[tuple[str, bytes]]:
+        """Ref and state of every twin that this login owns, in order of creation."""
+
+    async def load(self, workspace_id: str, brand: str, ref: str) -> bytes | None: ...
+
+    async def save(self, workspace_id: str, brand: str, owner: str, ref: str, state: bytes) -> None:
+        """Durable when it returns."""
+
+    async def forget(self, workspace_id: str) -> None:
+        """Remove every twin of a workspace."""
+
+
+class Provider(Protocol):
+    """A brand."""
+
+    key: str
+    """Seam's `device_provider_name`, e.g. `my_2n`."""
+    display_name: str
+    categories: tuple[str, ...]
+    abilities: tuple[str, ...]
+    """Seam capability flags that devices of this brand can have."""
+    account_form: LoginForm
+    device_form: LoginForm | None
+    """Not None: each chosen device needs a login of its own."""
+
+    async def log_in(self, place: Place, values: Mapping[str, str]) -> AccountLogin:
+        """Check an account's login and list its devices. Raises: NotAuthorized, Offline, Refused."""
+
+    async def log_in_device(
+        self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str]
+    ) -> DeviceLogin:
+        """Check a device's own login. Raises: NotAuthorized, Offline, Refused, Unsupported."""
+
+    async def open(self, access: AccountAccess) -> Link:
+        """A link to the account. Opens no connection before it is used."""
+
+    async def close(self) -> None:
+        """Stop everything, virtual devices included, keeping their state."""
+
+
+# ---------------------------------------------------------------- troubles
+#
+# ProviderError
+# ├ Offline                 wait; the device's own state, not the code's or the command's fault
+# ├ NotAuthorized           stop the device (or account), ask the owner to log in again
+# ├ Unsupported             never retry; the request must change
+# ├ Refused                 retry with back-off, counted
+# │ ├ CodeRejected          say why on the code; stop until it changes
+# │ ├ DuplicateCode         say which one, if known
+# │ └ NoRoom                try again when a code leaves
+# └ OutcomeUnknown          the line broke after sending: read back before anything else; a command ends here
+
+
+class ProviderError(Exception):
+    """The device or its provider could not do it."""
+
+    def __init__(self, message: str = "", *, code: str | None = None) -> None:
+        super().__init__(message or self.__doc__ or "")
+        self.message = str(self)
+        """A whole sentence for a person: what happened and, where we know, what to do."""
+        self.code = code
+        """The vendor's own code, for diagnosis."""
+
+
+class Offline(ProviderError):
+    """The device did not answer."""
+
+
+class NotAuthorized(ProviderError):
+    """The device refused the login."""
+
+    def __init__(self, message: str = "", *, code: str | None = None, missing: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.missing = missing
+        """The privilege the account lacks, when the login itself was right."""
+
+
+class Unsupported(ProviderError):
+    """The device cannot do this."""
+
+
+class Refused(ProviderError):
+    """The device refused."""
+
+
+class CodeRejected(Refused):
+    """The device does not accept this access code."""
+
+
+class DuplicateCode(Refused):
+    """The device already has a code with this PIN."""
+
+    def __init__(self, message: str = "", *, code: str | None = None, ref: str | None = None) -> None:
+        super().__init__(message, code=code)
+        self.ref = ref
+        """The handle of the code that has it."""
+
+
+class NoRoom(Refused):
+    """The device's memory for codes is full."""
+
+
+class OutcomeUnknown(ProviderError):
+    """The connection broke after the request was sent: it may or may not have been carried out."""
