@@ -1,0 +1,52 @@
+"""Brings the schema up to date when the store is opened.
+
+Migrations are the numbered files beside this one, run in order, each once, all in one transaction behind a lock: if
+the process dies half way, none of them happened. A schema newer than this program is refused, not guessed at.
+"""
+
+import re
+from importlib.resources import files
+
+from doorward.store.db import Database, StoreBusy, Tx
+
+CREATE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+  version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at BIGINT NOT NULL
+)
+"""
+
+
+def migrations() -> list[tuple[int, str, list[str]]]:
+    """Number, name and statements of every migration, in order."""
+    found = []
+    for file in files("doorward.store.migrations").iterdir():
+        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
+        if match:
+            sql = re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8"))
+            statements = [part.strip() for part in sql.split(";") if part.strip()]
+            found.append((int(match[1]), match[2], statements))
+    return sorted(found)
+
+
+async def migrate(db: Database, now: int) -> None:
+    """Apply what is missing. Raises StoreBusy when the schema is from a newer program."""
+    known = migrations()
+
+    async def apply(tx: Tx) -> None:
+        await tx.lock("schema_migrations")
+        await tx.run(CREATE)
+        row = await tx.one("SELECT COALESCE(MAX(version), 0) FROM schema_migrations")
+        assert row is not None
+        current = row[0]
+        if current > known[-1][0]:
+            raise StoreBusy(
+                f"The database's schema is version {current}, newer than this Doorward knows ({known[-1][0]}). "
+                "Upgrade Doorward, or restore a backup from before the upgrade."
+            )
+        for version, name, statements in known:
+            if version > current:
+                for statement in statements:
+                    await tx.run(statement)
+                await tx.run("INSERT INTO schema_migrations VALUES ($1, $2, $3)", version, name, now)
+
+    await db.write(apply)
