@@ -318,6 +318,10 @@ class Provider(Protocol):
     categories: tuple[str, ...]
     abilities: tuple[str, ...]
     """Seam capability flags that devices of this brand can have."""
+    device_type: str
+    """Seam's device type, for a device that could not be asked yet."""
+    manufacturer: str
+    """Seam's manufacturer key."""
     account_form: LoginForm
     device_form: LoginForm | None
     """Not None: each chosen device needs a login of its own."""

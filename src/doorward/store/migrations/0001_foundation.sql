@@ -112,8 +112,9 @@ CREATE TABLE devices (
 CREATE UNIQUE INDEX devices_ref ON devices (workspace_id, connected_account_id, ref);
 CREATE INDEX devices_in_order ON devices (workspace_id, is_managed, created_at, device_id);
 
--- Wanted and found stand apart: the columns up to `wanted_until` say what is wanted, `written_*` what the device
--- is known to hold. `code_hash` is keyed, per workspace: equal PINs are found without reading one.
+-- Wanted and held stand apart: the plain columns say what is wanted (`revision` counts its changes), `held_*` what
+-- the device is known to hold. A row that is no longer wanted stays until the device has let go of it.
+-- `code_hash` is keyed, per device: equal PINs are found without reading one.
 CREATE TABLE access_codes (
   workspace_id TEXT NOT NULL REFERENCES workspaces (workspace_id),
   access_code_id TEXT NOT NULL,
@@ -126,7 +127,6 @@ CREATE TABLE access_codes (
   ends_at BIGINT,
   is_managed INTEGER NOT NULL,
   is_backup INTEGER NOT NULL,
-  is_backup_available INTEGER NOT NULL,
   is_offline INTEGER NOT NULL,
   is_one_time_use INTEGER NOT NULL,
   is_external_modification_allowed INTEGER NOT NULL,
@@ -134,10 +134,10 @@ CREATE TABLE access_codes (
   pulled_backup_access_code_id TEXT,
   is_wanted INTEGER NOT NULL,
   revision BIGINT NOT NULL,
-  written_revision BIGINT,
-  was_on_device INTEGER NOT NULL,
+  requested_at BIGINT NOT NULL,
+  held_revision BIGINT,
+  held_sealed TEXT,
   status TEXT NOT NULL,
-  mutations_json TEXT NOT NULL,
   errors_json TEXT NOT NULL,
   warnings_json TEXT NOT NULL,
   failures INTEGER NOT NULL,
@@ -149,24 +149,27 @@ CREATE TABLE access_codes (
 CREATE INDEX access_codes_in_order ON access_codes (workspace_id, device_id, created_at, access_code_id);
 CREATE INDEX access_codes_pin ON access_codes (workspace_id, device_id, code_hash);
 
--- `phase`: queued → sending → done. Only `queued` may still be sent, and only before `deadline_at`.
+-- `phase` of a command: queued → sending → done; only a queued one may still be sent, and only before `deadline_at`.
+-- Attempts about access codes are `level`: they end when the device holds what is wanted.
 CREATE TABLE action_attempts (
   workspace_id TEXT NOT NULL REFERENCES workspaces (workspace_id),
   action_attempt_id TEXT NOT NULL,
   action_type TEXT NOT NULL,
   device_id TEXT,
   connected_account_id TEXT,
+  access_code_id TEXT,
   status TEXT NOT NULL,
   phase TEXT NOT NULL,
   owner TEXT NOT NULL,
   deadline_at BIGINT NOT NULL,
   result_json TEXT,
-  result_sealed TEXT,
   error_json TEXT,
   created_at BIGINT NOT NULL,
   PRIMARY KEY (workspace_id, action_attempt_id)
 );
 CREATE INDEX action_attempts_in_order ON action_attempts (workspace_id, created_at, action_attempt_id);
+CREATE INDEX action_attempts_code ON action_attempts (workspace_id, access_code_id)
+  WHERE access_code_id IS NOT NULL AND phase <> 'done';
 CREATE INDEX action_attempts_open ON action_attempts (deadline_at) WHERE phase <> 'done';
 
 -- `body_json` is the event as it is served, less the members in `secret_sealed` (PINs).

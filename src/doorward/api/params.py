@@ -1,0 +1,208 @@
+"""Parameters: declared as classes, checked whole, refused in Seam's words.
+
+Every problem of a request is reported, not only the first one; that is what Pydantic is for here. The texts are those
+Seam's SDKs show their users.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from types import NoneType, UnionType
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+
+from annotated_types import MinLen
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import PydanticCustomError
+
+from doorward.api.query import TEXT, Shape
+from doorward.errors import InvalidInput
+from doorward.wire import time
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+"""An id. Any short text: an unknown one is answered with 404, not with a lesson on UUIDs."""
+
+
+def _instant(text: str) -> str:
+    try:
+        time.parse(text)
+    except ValueError:
+        raise PydanticCustomError("instant", "Invalid date") from None
+    return text
+
+
+Instant = Annotated[str, StringConstraints(max_length=64), AfterValidator(_instant)]
+"""A moment as text, in any of the forms `wire.time.parse` takes."""
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    if len(value) > 50:
+        raise PydanticCustomError("metadata", "At most 50 pairs are allowed")
+    for key, item in value.items():
+        if len(key) > 40:
+            raise PydanticCustomError("metadata", "Keys may have up to 40 characters")
+        if "." in key:
+            raise PydanticCustomError("metadata", "Keys may not contain a dot")
+        if not isinstance(item, str | int | float | bool | NoneType):
+            raise PydanticCustomError("metadata", "Values must be text, numbers, booleans or null")
+        if isinstance(item, str) and len(item) > 500:
+            raise PydanticCustomError("metadata", "Values may have up to 500 characters")
+    return value
+
+
+Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
+"""The caller's own key-value pairs: up to 50, keys up to 40 characters, values scalars."""
+
+
+class Params(BaseModel):
+    """Base of every route's parameters. Attribute docstrings become the served schema's descriptions."""
+
+    model_config = ConfigDict(
+        strict=True, extra="ignore", use_attribute_docstrings=True, frozen=True, allow_inf_nan=False
+    )
+
+    UNDOCUMENTED: ClassVar[frozenset[str]] = frozenset()
+    """Names that the published schema hides but clients send."""
+
+    def given(self, name: str) -> bool:
+        """The caller sent this parameter (null counts, where null means something)."""
+        return name in self.model_fields_set
+
+
+class NoParams(Params):
+    """A route without parameters."""
+
+
+def _parts(annotation: Any) -> tuple[Any, bool]:
+    """The annotation without `Annotated` and None, and whether None was in it."""
+    nullable = False
+    while True:
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            annotation = get_args(annotation)[0]
+        elif origin in (Union, UnionType):
+            members = [a for a in get_args(annotation) if a is not NoneType]
+            nullable = nullable or len(members) < len(get_args(annotation))
+            if len(members) != 1:
+                return annotation, nullable
+            annotation = members[0]
+        else:
+            return annotation, nullable
+
+
+def shape_of(annotation: Any) -> Shape:
+    """What the query string reader must make of it."""
+    core, nullable = _parts(annotation)
+    origin = get_origin(core)
+    if origin is list:
+        return Shape("list", item=shape_of(get_args(core)[0]), nullable=nullable)
+    if origin is dict or core is dict:
+        return Shape("object", nullable=nullable)
+    if isinstance(core, type) and issubclass(core, BaseModel):
+        members = {n: shape_of(f.annotation) for n, f in core.model_fields.items()}
+        return Shape("object", members=members, nullable=nullable)
+    if origin is Literal:
+        return Shape("bool" if all(isinstance(a, bool) for a in get_args(core)) else "string", nullable=nullable)
+    if core is bool:
+        return Shape("bool", nullable=nullable)
+    if core in (int, float):
+        return Shape("number", nullable=nullable)
+    return Shape("string", nullable=nullable)
+
+
+class Checker:
+    """Checks one route's parameters."""
+
+    def __init__(self, model: type[Params]) -> None:
+        self.model = model
+
+    @cached_property
+    def shapes(self) -> dict[str, Shape]:
+        return {name: shape_of(field.annotation) for name, field in self.model.model_fields.items()}
+
+    @cached_property
+    def _null_means_absent(self) -> frozenset[str]:
+        fields = self.model.model_fields
+        return frozenset(n for n, s in self.shapes.items() if not s.nullable and not fields[n].is_required())
+
+    def __call__(self, values: Mapping[str, Any]) -> Params:
+        """Raises InvalidInput with every problem there is."""
+        if None in values.values():
+            values = {n: v for n, v in values.items() if v is not None or n not in self._null_means_absent}
+        try:
+            return self.model.model_validate(values)
+        except ValidationError as exc:
+            raise _refusal(exc) from None
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, int | float):
+        return "number"
+    if isinstance(value, str):
+        return "string"
+    return "array" if isinstance(value, list) else "object"
+
+
+_EXPECTED = {
+    "string_type": "string",
+    "list_type": "array",
+    "dict_type": "object",
+    "model_type": "object",
+    "model_attributes_type": "object",
+    "bool_type": "boolean",
+    "bool_parsing": "boolean",
+    "int_type": "number",
+    "int_parsing": "number",
+    "int_from_float": "integer",
+    "float_type": "number",
+    "float_parsing": "number",
+}
+
+
+def _text(problem: Any) -> str:
+    kind, context, value = problem["type"], problem.get("ctx") or {}, problem.get("input")
+    if kind == "missing":
+        return "Required"
+    if kind in _EXPECTED:
+        received = "float" if kind == "int_from_float" else _kind(value)
+        return f"Expected {_EXPECTED[kind]}, received {received}"
+    if kind == "literal_error":
+        return f"Invalid value. Expected {context['expected']}"
+    if kind == "string_too_short":
+        return f"String must contain at least {context['min_length']} character(s)"
+    if kind == "string_too_long":
+        return f"String must contain at most {context['max_length']} character(s)"
+    if kind in ("greater_than", "greater_than_equal"):
+        bound = context.get("gt", context.get("ge"))
+        return f"Number must be greater than {'' if kind == 'greater_than' else 'or equal to '}{bound}"
+    if kind in ("less_than", "less_than_equal"):
+        bound = context.get("lt", context.get("le"))
+        return f"Number must be less than {'' if kind == 'less_than' else 'or equal to '}{bound}"
+    # Our own validators' texts, and Pydantic's for the rest; neither repeats the value.
+    return str(problem["msg"]).removeprefix("Value error, ")
+
+
+def _refusal(exc: ValidationError) -> InvalidInput:
+    tree: dict[str, Any] = {"_errors": []}
+    texts: list[str] = []
+    for problem in exc.errors(include_url=False):
+        node, path = tree, [str(part) for part in problem["loc"]]
+        text = _text(problem)
+        for part in path:
+            node = node.setdefault(part, {"_errors": []})
+        node["_errors"].append(text)
+        name = ".".join(path)
+        if not name:
+            texts.append(text)
+        elif text == "Required":
+            texts.append(f"{name} is required")
+        else:
+            texts.append(f'{text} for "{name}"')
+    message = texts[0] if len(texts) == 1 else f"{len(texts)} Input Errors: {', '.join(texts)}"
+    return InvalidInput(message, problems=tree)
+
+
+NON_EMPTY = MinLen(1)
+__all__ = ["NON_EMPTY", "TEXT", "Checker", "Id", "Instant", "Metadata", "NoParams", "Params"]

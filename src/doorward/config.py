@@ -1,0 +1,58 @@
+"""Every option, once. Each is a flag of `doorward serve`, an environment variable, and a line of `doorward.toml`."""
+
+from pathlib import Path
+from typing import Literal
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+def default_data_dir() -> Path:
+    """Where the platform keeps a program's data."""
+    return Path(platformdirs.user_data_dir("doorward", appauthor=False))
+
+
+class Config(BaseSettings):
+    """The server's configuration. `DOORWARD_<NAME>` in the environment; flags win over it, and it over the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="DOORWARD_", frozen=True, use_attribute_docstrings=True, toml_file="doorward.toml", extra="ignore"
+    )
+
+    host: str = "127.0.0.1"
+    """Address to listen on. `0.0.0.0` reaches the network: put TLS in front of it."""
+    port: int = Field(8080, ge=0, le=65535)
+    """TCP port; 0 takes a free one."""
+    data_dir: Path = Field(default_factory=default_data_dir)
+    """Where the database and the secret key live."""
+    database_url: str | None = Field(None, repr=False)
+    """`postgresql://…`: use PostgreSQL instead of SQLite in the data directory."""
+    workers: int = Field(1, ge=1, le=64)
+    """Processes. More than one needs PostgreSQL."""
+    public_url: str | None = None
+    """The address users reach this server at, when it differs from what they type (a proxy). Default: as requested."""
+    secret_key: str | None = Field(None, repr=False)
+    """Key for stored logins and PINs, 16 characters or more. Default: `secret.key` in the data directory."""
+    command_wait: float = Field(3.0, ge=0, le=30)
+    """Seconds a lock or unlock request waits for the device before it answers `pending`."""
+    command_deadline: float = Field(10.0, gt=0, le=120)
+    """Seconds after which a lock or unlock that was not sent yet is given up."""
+    rate_limits: Literal["default", "documented", "off"] = "default"
+    """Seam's per-device limits. `documented`: everywhere; `default`: in production workspaces only; `off`: nowhere."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged."""
+    log_format: Literal["text", "json"] = "text"
+    """`json` for machines."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags, then the environment, then the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

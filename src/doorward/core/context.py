@@ -1,0 +1,27 @@
+"""What the rules work with. Made once, by `app.py`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from doorward.clock import Clock
+from doorward.config import Config
+from doorward.core.limits import Limits
+from doorward.core.wake import Wake
+from doorward.crypto import Vault
+from doorward.providers.base import Provider
+from doorward.store.db import Database
+
+
+@dataclass(frozen=True)
+class Core:
+    """The server's parts, for the rules."""
+
+    config: Config
+    clock: Clock
+    db: Database
+    vault: Vault
+    wake: Wake
+    limits: Limits
+    providers: Mapping[str, Provider]
+    process_id: str
+    """Names this process in leases; new at every start."""

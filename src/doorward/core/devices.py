@@ -1,0 +1,299 @@
+"""Devices: how they are shown, and how what they report becomes state and events."""
+
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from doorward.core import problems
+from doorward.core.context import Core
+from doorward.core.events import about_device, emit
+from doorward.errors import DeviceIsUnmanaged, DeviceNotFound
+from doorward.providers.base import (
+    AccessDenied,
+    CodesChanged,
+    DeviceEvent,
+    DeviceReport,
+    DoorbellRang,
+    DoorMoved,
+    LockMoved,
+    ProviderError,
+    StateRead,
+    Tampered,
+)
+from doorward.store import access_codes, devices, due
+from doorward.store.db import Reader, Tx
+from doorward.store.devices import DeviceRow, SeenDevice
+from doorward.wire import device as wire_types
+from doorward.wire.events import device as event
+from doorward.wire.time import iso
+
+MANUFACTURERS = {"two_n": "2N"}
+ACCOUNT_ERRORS = ("account_disconnected",)
+LOGIN = "a device's login"
+"""What a device's sealed login is bound to."""
+RECONCILE = "codes"
+"""The kind of due row that says: make this device hold what it should."""
+
+_decode_report = msgspec.json.Decoder(DeviceReport).decode
+
+
+def report_of(row: DeviceRow) -> DeviceReport:
+    """What the device last said of itself."""
+    return _decode_report(row.report_json)
+
+
+async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow:
+    """A managed device. Raises DeviceNotFound, DeviceIsUnmanaged."""
+    row = await devices.get(read, workspace_id, device_id)
+    if row is None:
+        raise DeviceNotFound(data={"device_id": device_id})
+    if not row.is_managed:
+        raise DeviceIsUnmanaged(data={"device_id": device_id})
+    return row
+
+
+# ---------------------------------------------------------------- shown
+
+
+def wire(core: Core, seen: SeenDevice, base_url: str) -> wire_types.UnmanagedDevice:
+    """A device as Seam shows it, old and new shapes side by side."""
+    row, report = seen.row, report_of(seen.row)
+    provider = core.providers.get(row.provider)
+    online = bool(row.online)
+    name = row.nickname or row.name
+    maker = MANUFACTURERS.get(row.manufacturer, row.manufacturer)
+    takes_codes = bool(report.code_lengths)
+    common: dict[str, Any] = {
+        "device_id": row.device_id,
+        "workspace_id": row.workspace_id,
+        "connected_account_id": row.connected_account_id,
+        "created_at": iso(row.created_at),
+        "device_type": row.device_type,
+        "display_name": name,
+        "capabilities_supported": ["access_code", "lock"] if takes_codes else ["lock"],
+        "can_remotely_unlock": online if row.is_lock else UNSET,
+        "can_remotely_lock": online if row.is_lock else UNSET,
+        "can_program_online_access_codes": True if takes_codes else UNSET,
+        "can_unlock_with_code": True if takes_codes else UNSET,
+        "custom_metadata": msgspec.Raw(row.custom_metadata_json.encode()),
+        "location": wire_types.Location(time_zone=report.time_zone, timezone=report.time_zone)
+        if report.time_zone
+        else None,
+        "errors": _errors(seen),
+        "warnings": problems.wire(row.warnings_json, "warning", is_device_warning=True),
+    }
+    properties: dict[str, Any] = {
+        "online": online,
+        "name": name,
+        "appearance": {"name": row.name},
+        "manufacturer": row.manufacturer,
+        "model": {
+            "display_name": report.model,
+            "manufacturer_display_name": maker,
+            "online_access_codes_supported": takes_codes,
+            "offline_access_codes_supported": False,
+            "accessory_keypad_supported": False,
+        },
+        "image_url": f"{base_url}/assets/images/devices/intercom.png",
+        "image_alt_text": f"{maker} intercom",
+    }
+    if report.serial_number:
+        properties["serial_number"] = report.serial_number
+    if not row.is_managed:
+        return wire_types.UnmanagedDevice(properties=properties, **common)
+    properties["has_direct_power"] = True
+    properties["has_native_entry_events"] = report.has_entry_events
+    if takes_codes:
+        properties["supported_code_lengths"] = list(report.code_lengths)
+        properties["code_constraints"] = []
+        properties["online_access_codes_enabled"] = True
+        properties["offline_access_codes_enabled"] = False
+        properties["supports_offline_access_codes"] = False
+        properties["supports_accessory_keypad"] = False
+        properties["supports_backup_access_code_pool"] = True
+        properties["backup_access_code_pool_enabled"] = bool(row.backup_pool_enabled)
+        if report.max_codes is not None:
+            properties["max_active_codes_supported"] = report.max_codes
+    if row.locked is not None and online:
+        properties["locked"] = bool(row.locked)
+    if row.door_open is not None and online:
+        properties["door_open"] = bool(row.door_open)
+    block = {k: v for k, v in report.metadata.items() if not k.startswith("_")}
+    properties[f"{row.manufacturer}_metadata"] = {**block, "device_name": row.name}
+    return wire_types.Device(
+        properties=properties,
+        nickname=row.nickname if row.nickname is not None else UNSET,
+        device_manufacturer=wire_types.Manufacturer(manufacturer=row.manufacturer, display_name=maker),
+        device_provider=wire_types.ProviderOfDevice(
+            device_provider_name=row.provider,
+            display_name=provider.display_name if provider else row.provider,
+            provider_category=provider.categories[0] if provider else "stable",
+        ),
+        **common,
+    )
+
+
+def _errors(seen: SeenDevice) -> list[dict[str, Any]]:
+    errors = problems.wire(seen.row.errors_json, "error", is_device_error=True)
+    if seen.account_errors_json != "[]":
+        errors += problems.wire(seen.account_errors_json, "error", is_connected_account_error=True)
+    return errors
+
+
+# ---------------------------------------------------------------- what they report
+
+
+def fields_of(report: DeviceReport, warnings_json: str, now: int) -> dict[str, Any]:
+    """The columns that a report decides."""
+    gone = set(_ISSUE_TEXTS) - {issue.value for issue in report.issues}
+    warnings = problems.without(warnings_json, *gone)
+    for issue in report.issues:
+        warnings = problems.with_issue(warnings, issue.value, _ISSUE_TEXTS[issue.value], now)
+    return {
+        "device_type": report.device_type,
+        "manufacturer": report.manufacturer,
+        "name": report.name,
+        "locked": None if report.locked is None else int(report.locked),
+        "door_open": None if report.door_open is None else int(report.door_open),
+        "report_json": msgspec.json.encode(report).decode(),
+        "warnings_json": warnings,
+        "online": 1,
+    }
+
+
+_ISSUE_TEXTS = {
+    "two_n_device_missing_timezone": "The intercom has no time zone. Set one on it before using time-bound codes.",
+}
+
+
+async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport) -> None:
+    """A device answered and says how it stands."""
+    row = await devices.get(tx, workspace_id, device_id)
+    if row is None:
+        return
+    now = core.clock.now()
+    errors = problems.without(row.errors_json, "device_disconnected", "missing_device_credentials")
+    values = {**fields_of(fresh, row.warnings_json, now), "errors_json": errors}
+    if all(getattr(row, name) == value for name, value in values.items()):
+        return
+    was_online, was_locked = row.online, row.locked
+    row = await devices.change(tx, row, **values)
+    if not was_online:
+        cls = event.DeviceConnected if row.is_managed else event.DeviceUnmanagedConnected
+        await emit(tx, core, workspace_id, cls(**about_device(row)))
+        await due.put(tx, workspace_id, RECONCILE, device_id, now)
+        tx.after_commit(lambda: core.wake.ring(RECONCILE))
+    if was_locked is not None and row.locked is not None and was_locked != row.locked:
+        # It moved while nobody was watching; who did it is not known.
+        await _moved(tx, core, row, method="unknown", occurred_at=now)
+
+
+async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: ProviderError) -> None:
+    """A device could not be reached, or refused our login. Said once."""
+    row = await devices.get(tx, workspace_id, device_id)
+    code = problems.device_code(error)
+    if row is None or code is None:
+        return
+    now = core.clock.now()
+    others = problems.without(row.errors_json, "device_disconnected", "missing_device_credentials")
+    known = {issue.code: issue for issue in problems.read(row.errors_json)}
+    errors = problems.with_issue(others, code, error.message, known[code].created_at if code in known else now)
+    if errors == row.errors_json and not row.online:
+        return
+    was_online = row.online
+    row = await devices.change(tx, row, online=0, errors_json=errors)
+    if was_online:
+        cls = event.DeviceDisconnected if row.is_managed else event.DeviceUnmanagedDisconnected
+        await emit(
+            tx,
+            core,
+            workspace_id,
+            cls(error_code=code, **issues_of(row), **about_device(row)),
+        )
+
+
+def issues_of(row: DeviceRow) -> dict[str, Any]:
+    """What is wrong with a device, as its events carry it."""
+    return {
+        "device_errors": problems.wire(row.errors_json, "error", is_device_error=True),
+        "device_warnings": problems.wire(row.warnings_json, "warning", is_device_warning=True),
+    }
+
+
+async def _moved(tx: Tx, core: Core, row: DeviceRow, *, method: str, occurred_at: int, **members: Any) -> None:
+    cls = event.LockLocked if row.locked else event.LockUnlocked
+    await emit(
+        tx,
+        core,
+        row.workspace_id,
+        cls(method=method, **members, **about_device(row)),
+        occurred_at=occurred_at,
+    )
+
+
+async def moved_by_command(
+    tx: Tx, core: Core, workspace_id: str, device_id: str, locked: bool | None, action_attempt_id: str
+) -> DeviceRow | None:
+    """A lock or unlock of ours was carried out."""
+    row = await devices.get(tx, workspace_id, device_id)
+    if row is None or locked is None:
+        return row
+    row = await devices.change(tx, row, locked=int(locked))
+    await _moved(tx, core, row, method="remote", occurred_at=core.clock.now(), action_attempt_id=action_attempt_id)
+    return row
+
+
+async def apply(tx: Tx, core: Core, workspace_id: str, device_id: str, happened: DeviceEvent) -> None:
+    """Something happened at a device: once for each of its keys, whatever is told twice."""
+    if isinstance(happened, StateRead):
+        await report(tx, core, workspace_id, device_id, happened.report)
+        return
+    row = await devices.get(tx, workspace_id, device_id)
+    if row is None or not await devices.first_time(tx, workspace_id, device_id, happened.key, happened.occurred_at):
+        return
+    match happened:
+        case LockMoved():
+            await _lock_moved(tx, core, row, happened)
+        case DoorMoved():
+            await devices.change(tx, row, door_open=int(happened.is_open))
+        case AccessDenied():
+            code = await _code_of(tx, row, happened.code_ref)
+            denied = event.LockAccessDenied(
+                reason=happened.reason, access_code_id=code.get("access_code_id", UNSET), **about_device(row)
+            )
+            await emit(tx, core, workspace_id, denied, occurred_at=happened.occurred_at)
+        case DoorbellRang():
+            await emit(
+                tx, core, workspace_id, event.DeviceDoorbellRang(**about_device(row)), occurred_at=happened.occurred_at
+            )
+        case Tampered():
+            await emit(
+                tx, core, workspace_id, event.DeviceTampered(**about_device(row)), occurred_at=happened.occurred_at
+            )
+        case CodesChanged():
+            pass  # work/watch asks for a check of the codes
+        case _:
+            raise AssertionError(type(happened))
+
+
+async def _lock_moved(tx: Tx, core: Core, row: DeviceRow, happened: LockMoved) -> None:
+    locked = int(happened.locked)
+    if happened.method == "remote" and row.locked == locked:
+        return  # our own command, told by its answer already
+    row = await devices.change(tx, row, locked=locked)
+    await _moved(
+        tx,
+        core,
+        row,
+        method=happened.method,
+        occurred_at=happened.occurred_at,
+        **await _code_of(tx, row, happened.code_ref),
+    )
+
+
+async def _code_of(tx: Tx, row: DeviceRow, ref: str | None) -> dict[str, Any]:
+    if ref is None:
+        return {}
+    code = await access_codes.find_by_ref(tx, row.workspace_id, row.device_id, ref.lower())
+    return {"access_code_id": code.access_code_id, "access_code_is_managed": bool(code.is_managed)} if code else {}

@@ -1,0 +1,79 @@
+"""The one door by which events leave: `emit`, inside the transaction that makes them true."""
+
+from typing import Any
+
+import msgspec
+
+from doorward.core.context import Core
+from doorward.ids import new_id
+from doorward.store import events as store
+from doorward.store.connected_accounts import AccountRow
+from doorward.store.db import Tx
+from doorward.store.devices import DeviceRow
+from doorward.wire.events.base import Event
+from doorward.wire.time import iso
+
+SEALED = "an event's PIN"
+
+
+async def emit(tx: Tx, core: Core, workspace_id: str, event: Event, *, occurred_at: int | None = None) -> None:
+    """Store an event. `occurred_at`: when it happened, if that was not now."""
+    now = core.clock.now()
+    event_id, cls = new_id(), type(event)
+    body: dict[str, Any] = {
+        "event_id": event_id,
+        "event_type": cls.__event_type__,
+        "event_description": (cls.__doc__ or "").partition("\n")[0],
+        "workspace_id": workspace_id,
+        "created_at": iso(now),
+        "occurred_at": iso(now if occurred_at is None else occurred_at),
+        **msgspec.to_builtins(event),
+    }
+    secret = {name: body.pop(name) for name in cls.__secret__ if name in body}
+    await store.add(
+        tx,
+        store.EventRow(
+            workspace_id=workspace_id,
+            event_id=event_id,
+            event_type=cls.__event_type__,
+            connected_account_id=body.get("connected_account_id"),
+            device_id=body.get("device_id"),
+            access_code_id=body.get("access_code_id"),
+            connect_webview_id=body.get("connect_webview_id"),
+            action_attempt_id=body.get("action_attempt_id"),
+            customer_key=body.get("customer_key"),
+            body_json=msgspec.json.encode(body).decode(),
+            secret_sealed=core.vault.seal_json(secret, SEALED) if secret else None,
+            created_at=now,
+        ),
+    )
+
+
+def wire(core: Core, body: store.Body) -> msgspec.Raw:
+    """The event as it is served."""
+    if body.secret_sealed is None:
+        return msgspec.Raw(body.body_json.encode())
+    secret = core.vault.open(body.secret_sealed, SEALED)
+    return msgspec.Raw(f"{body.body_json[:-1]},{secret[1:]}".encode())
+
+
+def about_account(account: AccountRow) -> dict[str, Any]:
+    """Members that every event of an account carries."""
+    members: dict[str, Any] = {"connected_account_id": account.connected_account_id}
+    if account.custom_metadata_json != "{}":
+        members["connected_account_custom_metadata"] = msgspec.json.decode(account.custom_metadata_json)
+    if account.customer_key is not None:
+        members["customer_key"] = account.customer_key
+    return members
+
+
+def about_device(device: DeviceRow, account_metadata_json: str = "{}") -> dict[str, Any]:
+    """Members that every event of a device carries."""
+    members: dict[str, Any] = {"device_id": device.device_id, "connected_account_id": device.connected_account_id}
+    if device.custom_metadata_json != "{}":
+        members["device_custom_metadata"] = msgspec.json.decode(device.custom_metadata_json)
+    if account_metadata_json != "{}":
+        members["connected_account_custom_metadata"] = msgspec.json.decode(account_metadata_json)
+    if device.customer_key is not None:
+        members["customer_key"] = device.customer_key
+    return members

@@ -1,0 +1,330 @@
+"""Connect webviews: one login of an owner, step by step.
+
+    consent → (brand) → account → choose devices → each chosen device's own login → done
+
+What was typed right is kept in `flow_sealed`, encrypted, until the login ends; what was typed wrong is forgotten. The
+page may be left and opened again at the step where it was. Devices are asked outside of any transaction; the account
+and its devices are then written in one, so a crash half way leaves a webview that can be finished.
+"""
+
+import dataclasses
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from doorward.core import accounts
+from doorward.core.accounts import ChosenDevice, Terms
+from doorward.core.context import Core
+from doorward.core.events import emit
+from doorward.errors import ConnectWebviewNotFound, NotImplementedYet
+from doorward.ids import base58, new_id
+from doorward.providers.base import (
+    AccountAccess,
+    AccountLogin,
+    DeviceReport,
+    OfferedDevice,
+    Place,
+    Provider,
+    ProviderError,
+)
+from doorward.store import connect_webviews as store
+from doorward.store import workspaces
+from doorward.store.connect_webviews import WebviewRow
+from doorward.store.db import Reader, Tx
+from doorward.store.workspaces import WorkspaceRow
+from doorward.wire.connect_webview import ConnectWebview
+from doorward.wire.events import account as event
+from doorward.wire.time import iso, iso_or_none
+
+TOKEN = "a connect webview's token"  # noqa: S105 - what a sealed token is bound to
+FLOW = "a connect webview's login"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a caller asks of a new webview."""
+
+    accepted_providers: list[str] | None = None
+    excluded_providers: list[str] = field(default_factory=list)
+    provider_category: str | None = None
+    accepted_capabilities: list[str] | None = None
+    device_selection_mode: str | None = None
+    automatically_manage_new_devices: bool = True
+    wait_for_device_creation: bool = False
+    custom_redirect_url: str | None = None
+    custom_redirect_failure_url: str | None = None
+    custom_metadata: Mapping[str, Any] = field(default_factory=dict)
+    customer_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Where a login stands."""
+
+    provider: str | None = None
+    consented: bool = False
+    account: AccountLogin | None = None
+    chosen: tuple[str, ...] = ()
+    logins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Device ref → its own login, checked."""
+    skipped: tuple[str, ...] = ()
+
+    def offered(self, ref: str) -> OfferedDevice | None:
+        """A device of the account."""
+        devices = self.account.devices if self.account else ()
+        return next((d for d in devices if d.ref == ref), None)
+
+    @property
+    def waiting(self) -> list[OfferedDevice]:
+        """Chosen devices that have neither logged in nor been skipped."""
+        found = (self.offered(ref) for ref in self.chosen if ref not in self.logins and ref not in self.skipped)
+        return [device for device in found if device]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An open page: whose it is and where it stands."""
+
+    row: WebviewRow
+    workspace: WorkspaceRow
+    flow: Flow
+
+    @property
+    def place(self) -> Place:
+        return Place(self.workspace.workspace_id, bool(self.workspace.is_sandbox))
+
+
+# ---------------------------------------------------------------- for the API
+
+
+async def create(tx: Tx, core: Core, workspace: WorkspaceRow, order: Order) -> WebviewRow:
+    """A new webview. Raises NotImplementedYet when no brand that it asks for can be connected."""
+    wanted = order.accepted_providers
+    category = order.provider_category
+    served = [
+        p.key
+        for p in core.providers.values()
+        if p.key not in order.excluded_providers
+        and (wanted is None or p.key in wanted or (category is not None and category in p.categories))
+        and (category is None or category in p.categories or (wanted is not None and p.key in wanted))
+    ]
+    if not served:
+        asked = ", ".join(wanted) if wanted else category or "this choice"
+        can = ", ".join(core.providers)
+        raise NotImplementedYet(f"Doorward cannot connect {asked} yet. It can connect: {can}.")
+    row = WebviewRow(
+        workspace_id=workspace.workspace_id,
+        connect_webview_id=new_id(),
+        token_sealed=core.vault.seal(base58(33), TOKEN),
+        accepted_providers_json=msgspec.json.encode(wanted if wanted is not None else served).decode(),
+        any_provider_allowed=0,
+        accepted_capabilities_json=msgspec.json.encode(order.accepted_capabilities or []).decode(),
+        device_selection_mode=order.device_selection_mode or "multiple",
+        automatically_manage_new_devices=int(order.automatically_manage_new_devices),
+        wait_for_device_creation=int(order.wait_for_device_creation),
+        custom_redirect_url=order.custom_redirect_url,
+        custom_redirect_failure_url=order.custom_redirect_failure_url,
+        custom_metadata_json=msgspec.json.encode({k: v for k, v in order.custom_metadata.items() if v != ""}).decode(),
+        customer_key=order.customer_key,
+        status="pending",
+        login_successful=0,
+        selected_provider=None,
+        connected_account_id=None,
+        authorized_at=None,
+        flow_sealed=None,
+        created_at=core.clock.now(),
+    )
+    await store.add(tx, row)
+    return row
+
+
+async def get(read: Reader, workspace_id: str, connect_webview_id: str) -> WebviewRow:
+    """Raises ConnectWebviewNotFound."""
+    row = await store.get(read, workspace_id, connect_webview_id)
+    if row is None:
+        raise ConnectWebviewNotFound(data={"connect_webview_id": connect_webview_id})
+    return row
+
+
+async def delete(tx: Tx, core: Core, workspace_id: str, connect_webview_id: str) -> None:
+    """The account it connected stays."""
+    if not await store.delete(tx, workspace_id, connect_webview_id):
+        raise ConnectWebviewNotFound(data={"connect_webview_id": connect_webview_id})
+
+
+def wire(core: Core, row: WebviewRow, base_url: str) -> ConnectWebview:
+    """A webview as Seam shows it."""
+    providers = msgspec.json.decode(row.accepted_providers_json)
+    token = core.vault.open(row.token_sealed, TOKEN)
+    return ConnectWebview(
+        connect_webview_id=row.connect_webview_id,
+        workspace_id=row.workspace_id,
+        created_at=iso(row.created_at),
+        url=f"{base_url}/connect_webviews/view?connect_webview_id={row.connect_webview_id}&auth_token={token}",
+        status=row.status,
+        login_successful=bool(row.login_successful),
+        authorized_at=iso_or_none(row.authorized_at),
+        connected_account_id=row.connected_account_id,
+        selected_provider=row.selected_provider,
+        accepted_providers=providers,
+        accepted_devices=providers,
+        any_provider_allowed=bool(row.any_provider_allowed),
+        any_device_allowed=bool(row.any_provider_allowed),
+        accepted_capabilities=msgspec.json.decode(row.accepted_capabilities_json),
+        device_selection_mode=row.device_selection_mode,
+        automatically_manage_new_devices=bool(row.automatically_manage_new_devices),
+        wait_for_device_creation=bool(row.wait_for_device_creation),
+        custom_redirect_url=row.custom_redirect_url,
+        custom_redirect_failure_url=row.custom_redirect_failure_url,
+        custom_metadata=msgspec.json.decode(row.custom_metadata_json),
+        customer_key=row.customer_key if row.customer_key is not None else UNSET,
+    )
+
+
+# ---------------------------------------------------------------- for the page
+
+
+async def visit(core: Core, connect_webview_id: str, token: str) -> Visit | None:
+    """The page that this token opens; None: there is none, or the token is wrong."""
+    row = await store.find_anywhere(core.db.read, connect_webview_id)
+    if row is None or not hmac.compare_digest(core.vault.open(row.token_sealed, TOKEN), token):
+        return None
+    workspace = await workspaces.get(core.db.read, row.workspace_id)
+    assert workspace is not None
+    flow = Flow()
+    if row.flow_sealed:
+        flow = msgspec.convert(core.vault.open_json(row.flow_sealed, FLOW), Flow)
+    return Visit(row, workspace, flow)
+
+
+def offered(core: Core, visit: Visit) -> list[Provider]:
+    """Brands that the page offers."""
+    accepted = msgspec.json.decode(visit.row.accepted_providers_json)
+    return [core.providers[key] for key in accepted if key in core.providers]
+
+
+def provider_of(core: Core, visit: Visit) -> Provider | None:
+    """The brand that was chosen, or the only one there is."""
+    brands = offered(core, visit)
+    chosen = next((p for p in brands if p.key == visit.flow.provider), None)
+    return chosen or (brands[0] if len(brands) == 1 else None)
+
+
+async def save(core: Core, visit: Visit, **changes: Any) -> Visit:
+    """Move the login on. Nothing moves once it has ended."""
+    flow = dataclasses.replace(visit.flow, **changes)
+
+    async def write(tx: Tx) -> WebviewRow:
+        row = await get(tx, visit.row.workspace_id, visit.row.connect_webview_id)
+        if row.status != "pending":
+            return row
+        sealed = core.vault.seal_json(flow, FLOW)
+        return await store.change(tx, row, flow_sealed=sealed, selected_provider=flow.provider)
+
+    return Visit(await core.db.write(write), visit.workspace, flow)
+
+
+async def log_in(core: Core, visit: Visit, provider: Provider, values: Mapping[str, str]) -> Visit:
+    """Check the account's login. Raises ProviderError with a sentence for the page."""
+    login = await provider.log_in(visit.place, values)
+    return await save(core, visit, provider=provider.key, account=login, chosen=(), logins={}, skipped=())
+
+
+async def choose(core: Core, visit: Visit, refs: list[str]) -> Visit:
+    """Keep the devices that were chosen; unknown ones are passed over."""
+    chosen = tuple(dict.fromkeys(ref for ref in refs if visit.flow.offered(ref)))
+    if visit.row.device_selection_mode == "single":
+        chosen = chosen[:1]
+    kept = {ref: login for ref, login in visit.flow.logins.items() if ref in chosen}
+    return await save(core, visit, chosen=chosen, logins=kept, skipped=())
+
+
+async def log_in_device(core: Core, visit: Visit, provider: Provider, ref: str, values: Mapping[str, str]) -> Visit:
+    """Check one device's login. Raises ProviderError with a sentence for the page."""
+    assert visit.flow.account is not None
+    login = await provider.log_in_device(visit.place, visit.flow.account, ref, values)
+    logins = {**visit.flow.logins, ref: dict(login.secret)}
+    skipped = tuple(s for s in visit.flow.skipped if s != ref)
+    return await save(core, visit, logins=logins, skipped=skipped)
+
+
+async def skip_device(core: Core, visit: Visit, ref: str) -> Visit:
+    """Leave a device without login for now; it will say so."""
+    return await save(core, visit, skipped=(*visit.flow.skipped, ref))
+
+
+async def finish(core: Core, visit: Visit, provider: Provider) -> Visit:
+    """Ask the devices how they stand, then write the account and all of them at once."""
+    flow = visit.flow
+    assert flow.account is not None
+    reports = await _ask(core, visit, provider)
+    chosen = [
+        ChosenDevice(device, flow.logins.get(ref), reports.get(ref))
+        for ref in flow.chosen
+        if (device := flow.offered(ref))
+    ]
+
+    async def write(tx: Tx) -> WebviewRow:
+        await tx.lock("webview", visit.row.connect_webview_id)
+        row = await get(tx, visit.row.workspace_id, visit.row.connect_webview_id)
+        if row.status != "pending":
+            return row  # sent twice: the first one counts
+        assert flow.account is not None
+        terms = Terms(
+            automatically_manage_new_devices=bool(row.automatically_manage_new_devices),
+            accepted_capabilities_json=row.accepted_capabilities_json,
+            custom_metadata_json=row.custom_metadata_json,
+            customer_key=row.customer_key,
+        )
+        account, is_new = await accounts.connect(
+            tx, core, row.workspace_id, provider, flow.account, terms, row.connect_webview_id
+        )
+        await accounts.add_devices(tx, core, account, provider, chosen, is_new=is_new)
+        return await store.change(
+            tx,
+            row,
+            status="authorized",
+            login_successful=1,
+            authorized_at=core.clock.now(),
+            connected_account_id=account.connected_account_id,
+            selected_provider=provider.key,
+            flow_sealed=None,
+        )
+
+    return Visit(await core.db.write(write), visit.workspace, flow)
+
+
+async def _ask(core: Core, visit: Visit, provider: Provider) -> dict[str, DeviceReport]:
+    """Reports of the devices that logged in. One that fails now is kept, and reached later."""
+    flow = visit.flow
+    assert flow.account is not None
+    link = await provider.open(AccountAccess(visit.place, flow.account.secret, dict(flow.logins)))
+    reports = {}
+    try:
+        for ref in flow.logins:
+            try:
+                reports[ref] = await link.read_device(ref)
+            except ProviderError:
+                continue
+    finally:
+        await link.close()
+    return reports
+
+
+async def fail(core: Core, visit: Visit) -> Visit:
+    """The owner gave up: the login has failed for good."""
+
+    async def write(tx: Tx) -> WebviewRow:
+        row = await get(tx, visit.row.workspace_id, visit.row.connect_webview_id)
+        if row.status != "pending":
+            return row
+        row = await store.change(tx, row, status="failed", flow_sealed=None)
+        failed = event.ConnectWebviewLoginFailed(connect_webview_id=row.connect_webview_id)
+        await emit(tx, core, row.workspace_id, failed)
+        return row
+
+    return Visit(await core.db.write(write), visit.workspace, visit.flow)

@@ -1,0 +1,247 @@
+"""What a caller can be told. The class is the wire type, its docstring the default message.
+
+ApiError
+├ BadRequest (400)        InvalidInput, InvalidQueryParams, InvalidContentType, MismatchedPageParameters,
+│                         DeviceUnmanaged, DeviceManaged, DeviceTypeNotSupported, WorkspaceNotSandbox, …
+├ Unauthorized (401)      WorkspaceOfHeaderNotFound, ClientSessionNotFound
+├ NotFound (404)          one class per resource
+├ MethodNotAllowed (405)
+├ DuplicateAccessCode (409)
+├ TooLarge (413)
+├ RateLimited (429)
+├ NotImplementedYet (501)
+└ Unavailable (503)       the database does not answer
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ApiError(Exception):
+    """The request failed."""
+
+    status = 500
+    type = "internal_server_error"
+
+    def __init__(self, message: str | None = None, *, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message or self.__doc__ or self.type)
+        self.message = str(self)
+        self.data = data
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that go with the answer."""
+        return {}
+
+    def body(self) -> dict[str, Any]:
+        """The `error` member of the answer, less the request id."""
+        body: dict[str, Any] = {"type": self.type, "message": self.message}
+        if self.data:
+            body["data"] = dict(self.data)
+        return body
+
+
+class BadRequest(ApiError):
+    """The request cannot be carried out as it is."""
+
+    status = 400
+    type = "bad_request"
+
+
+class InvalidInput(BadRequest):
+    """The parameters are not right."""
+
+    type = "invalid_input"
+
+    def __init__(self, message: str | None = None, *, problems: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        # Without a parameter's name the rule is about the whole request.
+        self.problems = problems if problems is not None else {"_errors": [self.message]}
+
+    @classmethod
+    def of(cls, name: str, text: str) -> "InvalidInput":
+        """One parameter is wrong: `text` says how."""
+        return cls(f'{text} for "{name}"', problems={"_errors": [], name: {"_errors": [text]}})
+
+    def body(self) -> dict[str, Any]:
+        return {**super().body(), "validation_errors": self.problems}
+
+
+class InvalidQueryParams(BadRequest):
+    """The query string cannot be read."""
+
+    type = "invalid_query_params"
+
+
+class InvalidContentType(BadRequest):
+    """Requests with a body must have a Content-Type header with "application/json"."""
+
+    type = "invalid_content_type"
+
+
+class InvalidJson(BadRequest):
+    """The body is not valid JSON."""
+
+    type = "invalid_json"
+
+
+class MismatchedPageParameters(BadRequest):
+    """The parameters of a further page must equal those of the first one."""
+
+    type = "mismatched_page_parameters"
+
+
+class DeviceIsUnmanaged(BadRequest):
+    """The device is unmanaged. Convert it to managed first."""
+
+    type = "device_unmanaged"
+
+
+class DeviceIsManaged(BadRequest):
+    """The device is managed already."""
+
+    type = "device_managed"
+
+
+class DeviceTypeNotSupported(BadRequest):
+    """The device cannot do this."""
+
+    type = "device_type_not_supported"
+
+
+class WorkspaceNotSandbox(BadRequest):
+    """Only sandbox workspaces can do this."""
+
+    type = "workspace_not_sandbox"
+
+
+class DeviceIsOffline(BadRequest):
+    """The device is offline, and the request asked not to wait for it."""
+
+    type = "device_offline"
+
+
+class AccessCodeBeingRemoved(BadRequest):
+    """The access code is being removed."""
+
+    type = "access_code_being_removed"
+
+
+class Unauthorized(ApiError):
+    """No valid credentials."""
+
+    status = 401
+    type = "unauthorized"
+
+
+class WorkspaceOfHeaderNotFound(Unauthorized):
+    """There is no workspace with the id in the seam-workspace header."""
+
+    type = "workspace_not_found"
+
+
+class ClientSessionNotFound(Unauthorized):
+    """There is no client session with this token."""
+
+    type = "client_session_not_found"
+
+
+class NotFound(ApiError):
+    """There is no such thing."""
+
+    status = 404
+    type = "not_found"
+
+
+class DeviceNotFound(NotFound):
+    """Device not found."""
+
+    type = "device_not_found"
+
+
+class AccessCodeNotFound(NotFound):
+    """Access code not found."""
+
+    type = "access_code_not_found"
+
+
+class ActionAttemptNotFound(NotFound):
+    """Action attempt not found."""
+
+    type = "action_attempt_not_found"
+
+
+class ConnectWebviewNotFound(NotFound):
+    """Connect webview not found."""
+
+    type = "connect_webview_not_found"
+
+
+class ConnectedAccountNotFound(NotFound):
+    """Connected account not found."""
+
+    type = "connected_account_not_found"
+
+
+class EventNotFound(NotFound):
+    """Event not found."""
+
+    type = "event_not_found"
+
+
+class MethodNotAllowed(ApiError):
+    """The route does not take this verb."""
+
+    status = 405
+    type = "method_not_allowed"
+
+    def __init__(self, verbs: tuple[str, ...]) -> None:
+        super().__init__(f"only {','.join(verbs)} accepted")
+        self.verbs = verbs
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"allow": ", ".join((*self.verbs, "OPTIONS"))}
+
+
+class DuplicateAccessCode(ApiError):
+    """The device already has a code with this PIN."""
+
+    status = 409
+    type = "duplicate_access_code"
+
+
+class TooLarge(ApiError):
+    """The body is too large."""
+
+    status = 413
+    type = "request_too_large"
+
+
+class RateLimited(ApiError):
+    """Too many requests for this device."""
+
+    status = 429
+    type = "rate_limit_exceeded"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": str(self.retry_after)}
+
+
+class NotImplementedYet(ApiError):
+    """Doorward does not do this yet."""
+
+    status = 501
+    type = "not_implemented"
+
+
+class Unavailable(ApiError):
+    """The server cannot store anything at the moment. Try again."""
+
+    status = 503
+    type = "service_unavailable"

@@ -1,0 +1,78 @@
+"""New ids, and the tokens that clients send.
+
+Ids are version 7 UUIDs: they sort by the time they were made, which keeps indexes compact and lists in order.
+Tokens have the forms that Seam's SDKs check before they send anything: `seam_…`, `seam_at1…`. Only a SHA-256 of the
+long part is stored; it is 140 random bits, so a slow hash would add nothing.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+_lock = threading.Lock()
+_last = 0
+
+
+def new_id() -> str:
+    """A UUID greater than every one this process made before."""
+    global _last
+    with _lock:
+        # 48 bits of milliseconds and 12 bits that count within one: never the same twice, never backwards.
+        _last = max(_last + 1, (time.time_ns() // 1_000_000) << 12)
+        stamp, count = _last >> 12, _last & 0xFFF
+    value = (stamp << 80) | (0x7 << 76) | (count << 64) | (0b10 << 62) | (int.from_bytes(os.urandom(8)) >> 2)
+    return str(uuid.UUID(int=value))
+
+
+def base58(length: int) -> str:
+    """Random characters that nobody confuses."""
+    return "".join(secrets.choice(BASE58) for _ in range(length))
+
+
+@dataclass(frozen=True)
+class Token:
+    """A freshly made token. `text` is shown once."""
+
+    text: str
+    short: str
+    hash: str
+
+
+def hash_long(part: str) -> str:
+    """What is stored of a token's long part."""
+    return hashlib.sha256(part.encode()).hexdigest()
+
+
+def same_hash(a: str, b: str) -> bool:
+    """Compare without telling by time where they differ."""
+    return hmac.compare_digest(a, b)
+
+
+def _token(prefix: str) -> Token:
+    short, long = prefix + base58(8), base58(24)
+    return Token(f"seam_{short}_{long}", short, hash_long(long))
+
+
+def new_api_key(*, is_sandbox: bool) -> Token:
+    """An API key: `seam_test…` in sandboxes, as Seam's documented example."""
+    return _token("test" if is_sandbox else "live")
+
+
+def new_personal_access_token() -> Token:
+    """A token that reaches every workspace of this server."""
+    return _token("at1")
+
+
+def split_token(text: str) -> tuple[str, str] | None:
+    """Short and long part of a token; None when it has not the form of one."""
+    parts = text.split("_")
+    if len(parts) != 3 or parts[0] != "seam" or not parts[1] or not parts[2]:
+        return None
+    return parts[1], parts[2]

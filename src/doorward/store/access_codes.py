@@ -1,0 +1,143 @@
+"""Access codes."""
+
+from typing import Any
+
+import msgspec
+
+from doorward.store.db import Reader, Tx, Where, columns, insert
+
+
+class CodeRow(msgspec.Struct, frozen=True):
+    """An access code: what is wanted, what the device is known to hold, and how it stands."""
+
+    workspace_id: str
+    access_code_id: str
+    device_id: str
+    ref: str
+    name: str | None
+    code_sealed: str | None
+    code_hash: str | None
+    starts_at: int | None
+    ends_at: int | None
+    is_managed: int
+    is_backup: int
+    is_offline: int
+    is_one_time_use: int
+    is_external_modification_allowed: int
+    common_code_key: str | None
+    pulled_backup_access_code_id: str | None
+    is_wanted: int
+    """0: it is to be removed, and the row goes when the device has let go of it."""
+    revision: int
+    """Counts the changes of what is wanted."""
+    requested_at: int
+    """When the last of them was asked for."""
+    held_revision: int | None
+    """The revision the device holds."""
+    held_sealed: str | None
+    """What it holds (name, PIN, times); None: nothing of ours."""
+    status: str
+    errors_json: str
+    warnings_json: str
+    failures: int
+    retry_at: int
+    created_at: int
+
+
+_SELECT = f"SELECT {columns(CodeRow)} FROM access_codes"
+
+
+async def get(read: Reader, workspace_id: str, access_code_id: str) -> CodeRow | None:
+    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND access_code_id = $2", workspace_id, access_code_id)
+    return CodeRow(*row) if row else None
+
+
+# Readers get a code together with what is wrong with its device and account.
+_JOINED = (
+    f"SELECT {columns(CodeRow, 'c.')}, d.errors_json, a.errors_json FROM access_codes c "
+    "JOIN devices d ON d.workspace_id = c.workspace_id AND d.device_id = c.device_id "
+    "JOIN connected_accounts a "
+    "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id"
+)
+
+
+class SeenCode(msgspec.Struct, frozen=True):
+    """A code with what is wrong around it."""
+
+    row: CodeRow
+    device_errors_json: str = "[]"
+    account_errors_json: str = "[]"
+
+
+def _seen(row: Any) -> SeenCode:
+    *code, device_errors, account_errors = row
+    return SeenCode(CodeRow(*code), device_errors, account_errors)
+
+
+async def see(read: Reader, workspace_id: str, access_code_id: str) -> SeenCode | None:
+    row = await read.one(f"{_JOINED} WHERE c.workspace_id = $1 AND c.access_code_id = $2", workspace_id, access_code_id)
+    return _seen(row) if row else None
+
+
+async def see_page(read: Reader, where: Where, limit: int) -> list[SeenCode]:
+    """Columns in `where` carry the prefix `c.`."""
+    rows = await read.all(
+        f"{_JOINED} WHERE {where} ORDER BY c.created_at, c.access_code_id LIMIT {where.bind(limit)}", *where.args
+    )
+    return [_seen(row) for row in rows]
+
+
+async def find_by_hash(read: Reader, workspace_id: str, device_id: str, code_hash: str) -> list[CodeRow]:
+    """Codes of a device with this PIN."""
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND code_hash = $3 ORDER BY created_at",
+        workspace_id,
+        device_id,
+        code_hash,
+    )
+    return [CodeRow(*row) for row in rows]
+
+
+async def find_by_ref(read: Reader, workspace_id: str, device_id: str, ref: str) -> CodeRow | None:
+    row = await read.one(
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND ref = $3", workspace_id, device_id, ref
+    )
+    return CodeRow(*row) if row else None
+
+
+async def of_device(read: Reader, workspace_id: str, device_id: str) -> list[CodeRow]:
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 ORDER BY created_at, access_code_id",
+        workspace_id,
+        device_id,
+    )
+    return [CodeRow(*row) for row in rows]
+
+
+async def hashes_of_device(read: Reader, workspace_id: str, device_id: str) -> set[str]:
+    rows = await read.all(
+        "SELECT code_hash FROM access_codes WHERE workspace_id = $1 AND device_id = $2 AND code_hash IS NOT NULL",
+        workspace_id,
+        device_id,
+    )
+    return {row[0] for row in rows}
+
+
+async def add(tx: Tx, row: CodeRow) -> None:
+    await tx.run(insert("access_codes", CodeRow), *msgspec.structs.astuple(row))
+
+
+async def change(tx: Tx, row: CodeRow, **values: Any) -> CodeRow:
+    """Set columns, and return the row as it then is."""
+    where = Where()
+    sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
+    where.add("workspace_id = {}", row.workspace_id)
+    where.add("access_code_id = {}", row.access_code_id)
+    await tx.run(f"UPDATE access_codes SET {sets} WHERE {where}", *where.args)
+    return msgspec.structs.replace(row, **values)
+
+
+async def delete(tx: Tx, workspace_id: str, access_code_id: str) -> int:
+    return await tx.run(
+        "DELETE FROM access_codes WHERE workspace_id = $1 AND access_code_id = $2", workspace_id, access_code_id
+    )

@@ -1,0 +1,77 @@
+"""Connected accounts."""
+
+from typing import Any
+
+import msgspec
+
+from doorward.store.db import Reader, Tx, Where, columns, insert
+
+
+class AccountRow(msgspec.Struct, frozen=True):
+    """A connected account."""
+
+    workspace_id: str
+    connected_account_id: str
+    provider: str
+    identity_key: str
+    user_identifier_json: str
+    display_name: str
+    secret_sealed: str
+    automatically_manage_new_devices: int
+    accepted_capabilities_json: str
+    custom_metadata_json: str
+    customer_key: str | None
+    errors_json: str
+    warnings_json: str
+    version: int
+    created_at: int
+
+
+_SELECT = f"SELECT {columns(AccountRow)} FROM connected_accounts"
+
+
+async def get(read: Reader, workspace_id: str, connected_account_id: str) -> AccountRow | None:
+    row = await read.one(
+        f"{_SELECT} WHERE workspace_id = $1 AND connected_account_id = $2", workspace_id, connected_account_id
+    )
+    return AccountRow(*row) if row else None
+
+
+async def find(read: Reader, workspace_id: str, provider: str, identity_key: str) -> AccountRow | None:
+    row = await read.one(
+        f"{_SELECT} WHERE workspace_id = $1 AND provider = $2 AND identity_key = $3",
+        workspace_id,
+        provider,
+        identity_key,
+    )
+    return AccountRow(*row) if row else None
+
+
+async def list_page(read: Reader, where: Where, limit: int) -> list[AccountRow]:
+    rows = await read.all(
+        f"{_SELECT} WHERE {where} ORDER BY created_at, connected_account_id LIMIT {where.bind(limit)}", *where.args
+    )
+    return [AccountRow(*row) for row in rows]
+
+
+async def add(tx: Tx, row: AccountRow) -> None:
+    await tx.run(insert("connected_accounts", AccountRow), *msgspec.structs.astuple(row))
+
+
+async def change(tx: Tx, row: AccountRow, **values: Any) -> AccountRow:
+    """Set columns, and return the row as it then is."""
+    values["version"] = row.version + 1
+    where = Where()
+    sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
+    where.add("workspace_id = {}", row.workspace_id)
+    where.add("connected_account_id = {}", row.connected_account_id)
+    await tx.run(f"UPDATE connected_accounts SET {sets} WHERE {where}", *where.args)
+    return msgspec.structs.replace(row, **values)
+
+
+async def delete(tx: Tx, workspace_id: str, connected_account_id: str) -> int:
+    return await tx.run(
+        "DELETE FROM connected_accounts WHERE workspace_id = $1 AND connected_account_id = $2",
+        workspace_id,
+        connected_account_id,
+    )

@@ -1,0 +1,149 @@
+"""Devices."""
+
+from typing import Any
+
+import msgspec
+
+from doorward.store.db import Reader, Tx, Where, columns, insert
+
+
+class DeviceRow(msgspec.Struct, frozen=True):
+    """A device. `report_json` is what it last said of itself; what changes often stands apart."""
+
+    workspace_id: str
+    device_id: str
+    connected_account_id: str
+    provider: str
+    ref: str
+    device_type: str
+    manufacturer: str
+    name: str
+    nickname: str | None
+    is_managed: int
+    is_lock: int
+    online: int
+    locked: int | None
+    door_open: int | None
+    report_json: str
+    secret_sealed: str | None
+    custom_metadata_json: str
+    customer_key: str | None
+    errors_json: str
+    warnings_json: str
+    backup_pool_enabled: int
+    version: int
+    created_at: int
+
+
+_SELECT = f"SELECT {columns(DeviceRow)} FROM devices"
+# Readers get a device together with its account's errors: both make up what is said of it.
+_JOINED = (
+    f"SELECT {columns(DeviceRow, 'd.')}, a.errors_json, a.custom_metadata_json FROM devices d "
+    "JOIN connected_accounts a "
+    "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id"
+)
+
+
+class SeenDevice(msgspec.Struct, frozen=True):
+    """A device with what is wrong with its account."""
+
+    row: DeviceRow
+    account_errors_json: str
+    account_metadata_json: str
+
+
+def _seen(row: Any) -> SeenDevice:
+    *device, errors, metadata = row
+    return SeenDevice(DeviceRow(*device), errors, metadata)
+
+
+async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow | None:
+    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
+    return DeviceRow(*row) if row else None
+
+
+async def see(read: Reader, workspace_id: str, device_id: str) -> SeenDevice | None:
+    row = await read.one(f"{_JOINED} WHERE d.workspace_id = $1 AND d.device_id = $2", workspace_id, device_id)
+    return _seen(row) if row else None
+
+
+async def see_by_name(read: Reader, workspace_id: str, name: str) -> SeenDevice | None:
+    row = await read.one(
+        f"{_JOINED} WHERE d.workspace_id = $1 AND (d.nickname = $2 OR (d.nickname IS NULL AND d.name = $2)) "
+        "ORDER BY d.created_at, d.device_id LIMIT 1",
+        workspace_id,
+        name,
+    )
+    return _seen(row) if row else None
+
+
+async def see_page(read: Reader, where: Where, limit: int) -> list[SeenDevice]:
+    """Columns in `where` carry the prefix `d.`."""
+    rows = await read.all(
+        f"{_JOINED} WHERE {where} ORDER BY d.created_at, d.device_id LIMIT {where.bind(limit)}", *where.args
+    )
+    return [_seen(row) for row in rows]
+
+
+async def find(read: Reader, workspace_id: str, connected_account_id: str, ref: str) -> DeviceRow | None:
+    row = await read.one(
+        f"{_SELECT} WHERE workspace_id = $1 AND connected_account_id = $2 AND ref = $3",
+        workspace_id,
+        connected_account_id,
+        ref,
+    )
+    return DeviceRow(*row) if row else None
+
+
+async def of_account(read: Reader, workspace_id: str, connected_account_id: str) -> list[DeviceRow]:
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND connected_account_id = $2 ORDER BY created_at, device_id",
+        workspace_id,
+        connected_account_id,
+    )
+    return [DeviceRow(*row) for row in rows]
+
+
+async def with_login(read: Reader) -> list[tuple[str, str]]:
+    """Workspace and device id of every device that can be reached at all, in every workspace."""
+    rows = await read.all("SELECT workspace_id, device_id FROM devices WHERE secret_sealed IS NOT NULL")
+    return [(row[0], row[1]) for row in rows]
+
+
+async def add(tx: Tx, row: DeviceRow) -> None:
+    await tx.run(insert("devices", DeviceRow), *msgspec.structs.astuple(row))
+
+
+async def change(tx: Tx, row: DeviceRow, **values: Any) -> DeviceRow:
+    """Set columns, and return the row as it then is."""
+    values["version"] = row.version + 1
+    where = Where()
+    sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
+    where.add("workspace_id = {}", row.workspace_id)
+    where.add("device_id = {}", row.device_id)
+    await tx.run(f"UPDATE devices SET {sets} WHERE {where}", *where.args)
+    return msgspec.structs.replace(row, **values)
+
+
+async def delete(tx: Tx, workspace_id: str, device_id: str) -> int:
+    await tx.run("DELETE FROM seen_device_events WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
+    return await tx.run("DELETE FROM devices WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
+
+
+async def first_time(tx: Tx, workspace_id: str, device_id: str, key: str, occurred_at: int) -> bool:
+    """Remember a device's event; false when it was remembered already."""
+    return (
+        await tx.run(
+            "INSERT INTO seen_device_events VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+            workspace_id,
+            device_id,
+            key,
+            occurred_at,
+        )
+        == 1
+    )
+
+
+async def forget_events(tx: Tx, before: int) -> int:
+    """Drop remembered events older than this."""
+    return await tx.run("DELETE FROM seen_device_events WHERE occurred_at < $1", before)

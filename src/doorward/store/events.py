@@ -1,0 +1,56 @@
+"""Events: written once, as the JSON they are served as."""
+
+import msgspec
+
+from doorward.store.db import Reader, Tx, Where, columns, insert
+
+
+class EventRow(msgspec.Struct, frozen=True):
+    """An event. `secret_sealed` holds the members with PINs."""
+
+    workspace_id: str
+    event_id: str
+    event_type: str
+    connected_account_id: str | None
+    device_id: str | None
+    access_code_id: str | None
+    connect_webview_id: str | None
+    action_attempt_id: str | None
+    customer_key: str | None
+    body_json: str
+    secret_sealed: str | None
+    created_at: int
+
+
+class Body(msgspec.Struct, frozen=True):
+    """What is read of an event."""
+
+    body_json: str
+    secret_sealed: str | None
+
+
+async def add(tx: Tx, row: EventRow) -> None:
+    await tx.run(insert("events", EventRow), *msgspec.structs.astuple(row))
+
+
+async def get(read: Reader, workspace_id: str, event_id: str) -> Body | None:
+    row = await read.one(
+        f"SELECT {columns(Body)} FROM events WHERE workspace_id = $1 AND event_id = $2", workspace_id, event_id
+    )
+    return Body(*row) if row else None
+
+
+async def latest(read: Reader, where: Where) -> Body | None:
+    row = await read.one(
+        f"SELECT {columns(Body)} FROM events WHERE {where} ORDER BY created_at DESC, event_id DESC LIMIT 1", *where.args
+    )
+    return Body(*row) if row else None
+
+
+async def list_page(read: Reader, where: Where, limit: int, offset: int) -> list[Body]:
+    rows = await read.all(
+        f"SELECT {columns(Body)} FROM events WHERE {where} ORDER BY created_at, event_id "
+        f"LIMIT {where.bind(limit)} OFFSET {where.bind(offset)}",
+        *where.args,
+    )
+    return [Body(*row) for row in rows]

@@ -1,0 +1,78 @@
+"""Workspaces and the keys to them."""
+
+import msgspec
+
+from doorward.store.db import Reader, Tx, columns, insert
+
+
+class WorkspaceRow(msgspec.Struct, frozen=True):
+    """A workspace."""
+
+    workspace_id: str
+    name: str
+    is_sandbox: int
+    connect_partner_name: str | None
+    customization_json: str
+    created_at: int
+
+
+class KeyRow(msgspec.Struct, frozen=True):
+    """An API key, without its long part."""
+
+    workspace_id: str
+    api_key_id: str
+    short: str
+    hash: str
+    name: str
+    created_at: int
+
+
+class TokenRow(msgspec.Struct, frozen=True):
+    """A personal access token, without its long part."""
+
+    token_id: str
+    short: str
+    hash: str
+    name: str
+    created_at: int
+
+
+_WORKSPACE = f"SELECT {columns(WorkspaceRow)} FROM workspaces"
+
+
+async def get(read: Reader, workspace_id: str) -> WorkspaceRow | None:
+    row = await read.one(f"{_WORKSPACE} WHERE workspace_id = $1", workspace_id)
+    return WorkspaceRow(*row) if row else None
+
+
+async def list_all(read: Reader) -> list[WorkspaceRow]:
+    rows = await read.all(f"{_WORKSPACE} ORDER BY created_at, workspace_id")
+    return [WorkspaceRow(*row) for row in rows]
+
+
+async def add(tx: Tx, row: WorkspaceRow) -> None:
+    await tx.run(insert("workspaces", WorkspaceRow), *msgspec.structs.astuple(row))
+
+
+async def find_key(read: Reader, short: str) -> tuple[str, WorkspaceRow] | None:
+    """A key's hash, and its workspace."""
+    row = await read.one(
+        f"SELECT k.hash, {columns(WorkspaceRow, 'w.')} FROM api_keys k "
+        "JOIN workspaces w ON w.workspace_id = k.workspace_id WHERE k.short = $1",
+        short,
+    )
+    return (row[0], WorkspaceRow(*tuple(row)[1:])) if row else None
+
+
+async def add_key(tx: Tx, row: KeyRow) -> None:
+    await tx.run(insert("api_keys", KeyRow), *msgspec.structs.astuple(row))
+
+
+async def find_token(read: Reader, short: str) -> str | None:
+    """A personal access token's hash."""
+    row = await read.one("SELECT hash FROM personal_access_tokens WHERE short = $1", short)
+    return row[0] if row else None
+
+
+async def add_token(tx: Tx, row: TokenRow) -> None:
+    await tx.run(insert("personal_access_tokens", TokenRow), *msgspec.structs.astuple(row))

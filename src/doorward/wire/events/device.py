@@ -1,0 +1,96 @@
+"""Events of devices and locks."""
+
+from msgspec import UNSET, UnsetType
+
+from doorward.wire.events.base import AboutDevice, DeviceTrouble, event
+
+
+@event("device.added")
+class DeviceAdded(AboutDevice, kw_only=True):
+    """A device was added to an account."""
+
+
+@event("device.connected")
+class DeviceConnected(AboutDevice, kw_only=True):
+    """A device is online."""
+
+
+@event("device.unmanaged.connected")
+class DeviceUnmanagedConnected(AboutDevice, kw_only=True):
+    """An unmanaged device is online."""
+
+
+@event("device.disconnected")
+class DeviceDisconnected(DeviceTrouble, kw_only=True):
+    """A device is no longer reached."""
+
+    error_code: str
+
+
+@event("device.unmanaged.disconnected")
+class DeviceUnmanagedDisconnected(DeviceTrouble, kw_only=True):
+    """An unmanaged device is no longer reached."""
+
+    error_code: str
+
+
+@event("device.converted_to_unmanaged")
+class DeviceConvertedToUnmanaged(AboutDevice, kw_only=True):
+    """A device is no longer managed."""
+
+
+@event("device.unmanaged.converted_to_managed")
+class DeviceUnmanagedConvertedToManaged(AboutDevice, kw_only=True):
+    """A device is managed now."""
+
+
+@event("device.deleted")
+class DeviceDeleted(AboutDevice, kw_only=True):
+    """A device was removed from this server."""
+
+    device_name: str | UnsetType = UNSET
+
+
+@event("device.name_changed")
+class DeviceNameChanged(AboutDevice, kw_only=True):
+    """A device was renamed."""
+
+    device_name: str
+
+
+@event("device.tampered")
+class DeviceTampered(AboutDevice, kw_only=True):
+    """A device's housing was opened."""
+
+
+@event("device.doorbell_rang")
+class DeviceDoorbellRang(AboutDevice, kw_only=True):
+    """Somebody pressed a call button."""
+
+
+@event("lock.locked")
+class LockLocked(AboutDevice, kw_only=True):
+    """A door was locked."""
+
+    method: str
+    action_attempt_id: str | UnsetType = UNSET
+    access_code_id: str | UnsetType = UNSET
+    access_code_is_managed: bool | UnsetType = UNSET
+
+
+@event("lock.unlocked")
+class LockUnlocked(AboutDevice, kw_only=True):
+    """A door was unlocked."""
+
+    method: str
+    action_attempt_id: str | UnsetType = UNSET
+    access_code_id: str | UnsetType = UNSET
+    access_code_is_managed: bool | UnsetType = UNSET
+
+
+@event("lock.access_denied")
+class LockAccessDenied(AboutDevice, kw_only=True):
+    """Somebody was refused at the door."""
+
+    reason: str | UnsetType = UNSET
+    access_code_id: str | UnsetType = UNSET
