@@ -1,0 +1,210 @@
+"""From bytes to a handler and back: the one function that every API call goes through.
+
+The order of checks is part of the contract: who asks (401), with which verb (405), can it be read (400), is it right
+(400), and only then the handler. Every answer is JSON in Seam's envelope and carries `seam-request-id`; whatever a
+handler did not expect is a bug, logged with that id, and answered as a 500 that says nothing else.
+
+This is plain ASGI: a framework's routing and request objects would cost more than the work itself.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+
+from doorward.api.auth import Authenticator
+from doorward.api.commands import Commands
+from doorward.api.query import parse_query
+from doorward.api.request import Caller, Request
+from doorward.api.route import ROUTES, Route, not_yet
+from doorward.core.context import Core
+from doorward.errors import (
+    ApiError,
+    InvalidContentType,
+    InvalidInput,
+    InvalidJson,
+    MethodNotAllowed,
+    NotImplementedYet,
+    TooLarge,
+    Unavailable,
+)
+from doorward.ids import new_id
+from doorward.store.db import StoreUnavailable
+
+log = structlog.get_logger()
+
+MOST_BODY = 1024 * 1024
+CORS_HEADERS = (
+    b"authorization, content-type, accept, accept-version, content-length, content-md5, date, user-agent, "
+    b"x-api-version, x-csrf-token, x-requested-with, seam-workspace, seam-lts-version, seam-sdk-name, "
+    b"seam-sdk-version, seam-publishable-key, seam-client-session-token, client-session-token, seam-api-key, "
+    b"seam-user-identifier-key"
+)
+NOBODY = Caller("", None)
+_encoder = msgspec.json.Encoder()
+
+
+class Api:
+    """Answers every path of the table. `find` tells whether a path is one of ours."""
+
+    def __init__(self, core: Core, commands: Commands) -> None:
+        self._core = core
+        self._commands = commands
+        self._authenticate = Authenticator(core)
+        self._table: dict[str, Route] = {**not_yet(), **ROUTES}
+
+    def find(self, path: str) -> Route | None:
+        """The route of a path; a trailing slash does not matter."""
+        route = self._table.get(path)
+        if route is None and path.endswith("/"):
+            route = self._table.get(path.rstrip("/"))
+        return route
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        request_id = f"request_{new_id()}"
+        headers = dict(scope["headers"])
+        extra: Mapping[str, str] = {}
+        try:
+            if scope["method"] == "OPTIONS":
+                status, body = 200, b""
+            else:
+                route = self.find(scope["path"])
+                assert route is not None
+                status, body = 200, await self._answer(route, scope, headers, receive)
+        except ApiError as exc:
+            status, body, extra = exc.status, failure(exc, request_id), exc.headers
+        except StoreUnavailable as exc:
+            log.error("the store failed", request_id=request_id, reason=str(exc))
+            status, body = 503, failure(Unavailable(), request_id)
+        except Exception:
+            log.exception("unexpected failure", request_id=request_id, path=scope["path"])
+            status, body = 500, failure(ApiError("Something went wrong on the server."), request_id)
+        await respond(send, scope, status, body, headers.get(b"origin"), request_id, extra)
+
+    async def _answer(self, route: Route, scope: Any, headers: Mapping[bytes, bytes], receive: Any) -> bytes:
+        caller = NOBODY if route.auth == "" else await self._authenticate(headers, route.auth)
+        method = scope["method"]
+        if method not in route.verbs and not (method == "HEAD" and "GET" in route.verbs):
+            raise MethodNotAllowed(tuple(sorted(route.verbs)))
+        if route.handler is None:
+            raise NotImplementedYet(f"Doorward does not serve {route.path} yet. See its coverage page.")
+        values = await self._values(route, scope, headers, receive)
+        params = route.check(values)
+        request = Request(
+            core=self._core,
+            commands=self._commands,
+            caller=caller,
+            base_url=base_url(self._core.config.public_url, scope, headers),
+            path=route.path,
+            values={n: v for n, v in values.items() if n in route.check.shapes},
+        )
+        reply = await route.handler(request, params)
+        return _encoder.encode({**reply, "ok": True} if reply else {"ok": True})
+
+    @staticmethod
+    async def _values(route: Route, scope: Any, headers: Mapping[bytes, bytes], receive: Any) -> dict[str, Any]:
+        """Query string and body, merged; the body wins."""
+        body = await read_body(receive)
+        values: dict[str, Any] = {}
+        if query := scope["query_string"]:
+            values = parse_query(query.decode("latin-1"), route.check.shapes)
+        if body:
+            kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+            if kind != b"application/json":
+                raise InvalidContentType(
+                    f'{scope["method"]} requests must have a Content-Type header with "application/json"'
+                )
+            values |= decode_object(body)
+        if _has_nul(values):
+            raise InvalidInput("Text may not contain NUL characters")
+        return values
+
+
+def decode_object(body: bytes) -> dict[str, Any]:
+    """A body's JSON object. Raises InvalidJson, InvalidInput."""
+    try:
+        decoded = msgspec.json.decode(body)
+        # What cannot be written again (half of a surrogate pair) cannot be stored.
+        msgspec.json.encode(decoded)
+    except (msgspec.DecodeError, UnicodeError, RecursionError, ValueError):
+        raise InvalidJson("Invalid JSON") from None
+    if not isinstance(decoded, dict):
+        if decoded is None or decoded == "":
+            return {}
+        raise InvalidInput("Expected an object")
+    return decoded
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any("\0" in k or _has_nul(v) for k, v in value.items())
+    if isinstance(value, list):
+        return any(_has_nul(v) for v in value)
+    return False
+
+
+async def read_body(receive: Any) -> bytes:
+    """The whole body, up to a bound. Raises TooLarge."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise InvalidInput("The request ended before its body was complete")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > MOST_BODY:
+            raise TooLarge(f"The body is larger than {MOST_BODY // 1024} kB.")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks) if len(chunks) > 1 else chunks[0]
+
+
+def base_url(public_url: str | None, scope: Any, headers: Mapping[bytes, bytes]) -> str:
+    """This server's address as its caller reaches it."""
+    if public_url:
+        return public_url.rstrip("/")
+    host = headers.get(b"host", b"").decode("latin-1")
+    if not host or any(c in host for c in "/\\?#@ \"'<>"):
+        server = scope.get("server") or ("127.0.0.1", 8080)
+        host = f"{server[0]}:{server[1]}"
+    return f"{scope.get('scheme', 'http')}://{host}"
+
+
+def failure(error: ApiError, request_id: str) -> bytes:
+    """An error in Seam's envelope."""
+    return _encoder.encode({"ok": False, "error": {**error.body(), "request_id": request_id}})
+
+
+async def respond(
+    send: Any,
+    scope: Any,
+    status: int,
+    body: bytes,
+    origin: bytes | None,
+    request_id: str,
+    extra: Mapping[str, str],
+) -> None:
+    """Send an answer with the headers that every answer has."""
+    headers = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"seam-request-id", request_id.encode()),
+        (b"access-control-allow-origin", origin or b"*"),
+        (b"access-control-allow-credentials", b"true"),
+        (b"access-control-expose-headers", b"seam-request-id"),
+    ]
+    if origin:
+        headers.append((b"vary", b"origin"))
+    if scope["method"] == "OPTIONS":
+        headers += [
+            (b"access-control-allow-methods", b"GET, POST, PUT, PATCH, DELETE, OPTIONS"),
+            (b"access-control-allow-headers", CORS_HEADERS),
+            (b"access-control-max-age", b"600"),
+        ]
+    headers += [(name.encode(), value.encode()) for name, value in extra.items()]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

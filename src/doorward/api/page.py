@@ -1,0 +1,76 @@
+"""Lists in pages. A cursor is bound to the parameters it came with: another list's cursor is refused, not misread."""
+
+import base64
+import hashlib
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from doorward.api.request import Request
+from doorward.errors import InvalidInput, MismatchedPageParameters
+from doorward.store.db import Where
+from doorward.wire.reply import Pagination
+
+Position = tuple[int, str]
+"""Where a page ended: the last row's `created_at` and id."""
+
+
+def _fingerprint(request: Request) -> str:
+    named = {k: v for k, v in request.values.items() if k != "page_cursor" and v is not None}
+    data = msgspec.json.encode([request.path, request.workspace_id, named], order="deterministic")
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def start(request: Request, cursor: str | None) -> Position | None:
+    """Where to go on from; None: at the beginning. Raises MismatchedPageParameters, InvalidInput."""
+    if cursor is None:
+        return None
+    try:
+        fingerprint, created_at, row_id = msgspec.json.decode(
+            base64.urlsafe_b64decode(cursor.encode() + b"=="), type=tuple[str, int, str]
+        )
+    except (ValueError, msgspec.MsgspecError):
+        raise InvalidInput.of("page_cursor", "Invalid page cursor") from None
+    if fingerprint != _fingerprint(request):
+        raise MismatchedPageParameters
+    return created_at, row_id
+
+
+def after(where: Where, position: Position | None, created_at: str, row_id: str) -> None:
+    """Only rows behind that position."""
+    if position is not None:
+        where.add(f"({created_at} > {{}} OR ({created_at} = {{}} AND {row_id} > {{}}))", position[0], *position)
+
+
+def page(request: Request, more: bool, last: Position | None) -> Pagination:
+    """What stands beside the list. `last` is the position of its last row."""
+    if not more or last is None:
+        return Pagination(has_next_page=False, next_page_cursor=None, next_page_url=None)
+    data = msgspec.json.encode([_fingerprint(request), *last])
+    cursor = base64.urlsafe_b64encode(data).decode().rstrip("=")
+    pairs = [("_strict", "true")]
+    for name, value in sorted(request.values.items()):
+        if name != "page_cursor" and value is not None:
+            pairs += _pairs(name, value)
+    pairs.append(("page_cursor", cursor))
+    query = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in pairs)
+    return Pagination(
+        has_next_page=True, next_page_cursor=cursor, next_page_url=f"{request.base_url}{request.path}?{query}"
+    )
+
+
+def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
+    if isinstance(value, list):
+        return [(name, _text(item)) for item in value] or [(name, "")]
+    if isinstance(value, dict):
+        return [pair for key, item in value.items() for pair in _pairs(f"{name}.{key}", item)]
+    return [(name, _text(value))]
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
