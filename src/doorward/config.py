@@ -1,5 +1,6 @@
 """Every option, once. Each is a flag of `doorward serve`, an environment variable, and a line of `doorward.toml`."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ class Config(BaseSettings):
     """The server's configuration. `DOORWARD_<NAME>` in the environment; flags win over it, and it over the file."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DOORWARD_", frozen=True, use_attribute_docstrings=True, toml_file="doorward.toml", extra="ignore"
+        env_prefix="DOORWARD_", frozen=True, use_attribute_docstrings=True, extra="ignore"
     )
 
     host: str = "127.0.0.1"
@@ -54,5 +55,6 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, then the environment, then the file."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        """Flags, then the environment, then the file (`doorward.toml` here, or `DOORWARD_CONFIG`)."""
+        file = os.environ.get("DOORWARD_CONFIG", "doorward.toml")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)

@@ -1,0 +1,28 @@
+"""The Seam API: the first word of a URL names the file.
+
+Importing this package fills the table of routes.
+"""
+
+from doorward.api import (
+    access_codes,
+    action_attempts,
+    connect_webviews,
+    connected_accounts,
+    devices,
+    events,
+    health,
+    locks,
+    workspaces,
+)
+
+__all__ = [
+    "access_codes",
+    "action_attempts",
+    "connect_webviews",
+    "connected_accounts",
+    "devices",
+    "events",
+    "health",
+    "locks",
+    "workspaces",
+]

@@ -62,13 +62,13 @@ def page(request: Request, more: bool, last: Position | None) -> Pagination:
 
 def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list):
-        return [(name, _text(item)) for item in value] or [(name, "")]
+        return [(name, text(item)) for item in value] or [(name, "")]
     if isinstance(value, dict):
         return [pair for key, item in value.items() for pair in _pairs(f"{name}.{key}", item)]
-    return [(name, _text(value))]
+    return [(name, text(value))]
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

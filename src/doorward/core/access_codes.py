@@ -73,6 +73,7 @@ class Change:
     starts_at: str | None = None
     ends_at: str | None = None
     type: str | None = None
+    is_managed: bool | None = None
     is_external_modification_allowed: bool | None = None
     attempt_for_offline_device: bool = True
 
@@ -256,6 +257,8 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
     values = {name: value for name, value in values.items() if getattr(row, name) != value}
     if wish.is_external_modification_allowed is not None:
         row = await store.change(tx, row, is_external_modification_allowed=int(wish.is_external_modification_allowed))
+    if wish.is_managed is False:
+        row = await store.change(tx, row, is_managed=0)
     if not values:
         if row.held_revision == row.revision:
             await actions.finish_level(tx, core, workspace_id, row.access_code_id)

@@ -1,7 +1,7 @@
 """Workspaces, the keys to them, and how they are shown."""
 
 from doorward.core.context import Core
-from doorward.ids import Token, new_api_key, new_id, new_personal_access_token
+from doorward.ids import Token, derived_api_key, new_api_key, new_id, new_personal_access_token
 from doorward.store import workspaces as store
 from doorward.store.db import Tx
 from doorward.store.workspaces import KeyRow, TokenRow, WorkspaceRow
@@ -56,6 +56,19 @@ async def add_key(tx: Tx, now: int, workspace: WorkspaceRow, name: str) -> Token
         ),
     )
     return token
+
+
+async def starter_key(tx: Tx, core: Core) -> str:
+    """The key that a newcomer is shown at every start: the same one each time, though only its hash is stored.
+
+    It is made from the master key, so whoever has the data directory can make it again, and nobody else.
+    """
+    workspace = await first_sandbox(tx, core.clock.now())
+    token = derived_api_key(core.vault.digest("starter key", workspace.workspace_id))
+    if await store.find_key(tx, token.short) is None:
+        row = KeyRow(workspace.workspace_id, new_id(), token.short, token.hash, "starter key", core.clock.now())
+        await store.add_key(tx, row)
+    return token.text
 
 
 async def add_personal_access_token(tx: Tx, now: int, name: str) -> Token:

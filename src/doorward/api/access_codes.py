@@ -1,0 +1,316 @@
+"""`/access_codes/*`."""
+
+from typing import Annotated, Any, Literal
+
+from annotated_types import Gt
+from pydantic import StringConstraints
+
+from doorward.api import action_attempts, page
+from doorward.api.params import Id, Instant, Params
+from doorward.api.request import Request, one_of
+from doorward.api.route import route
+from doorward.core import access_codes as rules
+from doorward.core import actions
+from doorward.core.access_codes import Change, Wish
+from doorward.errors import AccessCodeNotFound, InvalidInput
+from doorward.store import access_codes as store
+from doorward.store import devices as device_store
+from doorward.store.action_attempts import AttemptRow
+from doorward.store.db import Where, like
+from doorward.wire.access_code import AccessCode, GeneratedCode
+from doorward.wire.action_attempt import ActionAttempt
+from doorward.wire.reply import Pagination
+
+PAGE = 55_000
+
+Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
+Name = Annotated[str, StringConstraints(max_length=255)]
+
+
+class Create(Params):
+    """Parameters of create."""
+
+    UNDOCUMENTED = frozenset({"sync"})
+
+    device_id: Id
+    """The device."""
+    allow_external_modification: bool | None = None
+    """Older name of `is_external_modification_allowed`."""
+    attempt_for_offline_device: bool = True
+    """False: refuse when the device is offline."""
+    code: Pin | None = None
+    """The PIN; a good one is chosen when there is none."""
+    common_code_key: Id | None = None
+    """Codes with the same key belong together."""
+    ends_at: Instant | None = None
+    """Until when it opens; with `starts_at`, rounded to the minute."""
+    is_external_modification_allowed: bool | None = None
+    """Leave changes made at the device as they are."""
+    is_offline_access_code: bool | None = None
+    """Computed without contact to the device (not on intercoms)."""
+    is_one_time_use: bool | None = None
+    """Good for one entry (not on intercoms)."""
+    max_time_rounding: Literal["1hour", "1day", "1h", "1d"] | None = None
+    """How far offline codes' times may be rounded."""
+    name: Name | None = None
+    """Its name."""
+    prefer_native_scheduling: bool | None = None
+    """Let the device hold the schedule (it always does where it can)."""
+    preferred_code_length: float | None = None
+    """Digits of a chosen PIN."""
+    starts_at: Instant | None = None
+    """From when it opens; with `ends_at`, rounded to the minute."""
+    sync: bool = False
+    """Answer when the device holds it, or after a while."""
+    use_backup_access_code_pool: bool | None = None
+    """Keep a reserve code ready."""
+    use_offline_access_code: bool | None = None
+    """Older name of `is_offline_access_code`."""
+
+
+async def _settled(req: Request, attempt: AttemptRow, sync: bool) -> AttemptRow:
+    """The attempt; with `sync`, once it has ended or the wait is over."""
+    if not sync or attempt.status != "pending":
+        return attempt
+    wake, attempt_id = req.core.wake, attempt.action_attempt_id
+    ending = wake.expect(attempt_id)
+    current = await actions.get(req.db, req.workspace_id, attempt_id)
+    if current.status == "pending":
+        await wake.wait(attempt_id, ending, req.core.config.command_wait)
+        current = await actions.get(req.db, req.workspace_id, attempt_id)
+    return current
+
+
+@route(
+    "/access_codes/create",
+    auth="ACK",
+    returns={"access_code": AccessCode, "action_attempt": ActionAttempt},
+    action_type="CREATE_ACCESS_CODE",
+)
+async def create(req: Request, p: Create) -> dict[str, Any]:
+    """Create an access code on a device."""
+    wish = Wish(
+        device_id=p.device_id,
+        code=p.code,
+        name=p.name,
+        starts_at=p.starts_at,
+        ends_at=p.ends_at,
+        preferred_code_length=p.preferred_code_length,
+        is_external_modification_allowed=bool(p.is_external_modification_allowed or p.allow_external_modification),
+        common_code_key=p.common_code_key,
+        attempt_for_offline_device=p.attempt_for_offline_device,
+        use_backup_access_code_pool=bool(p.use_backup_access_code_pool),
+        is_offline_access_code=bool(p.is_offline_access_code or p.use_offline_access_code),
+        is_one_time_use=bool(p.is_one_time_use),
+    )
+    row, attempt = await req.write(rules.create, req.core, req.workspace, wish)
+    attempt = await _settled(req, attempt, p.sync)
+    seen = store.SeenCode(row)
+    if p.sync:
+        seen = await store.see(req.db, req.workspace_id, row.access_code_id) or seen
+    return {
+        "access_code": rules.wire(req.core, seen),
+        "action_attempt": await action_attempts.shown(req, attempt),
+    }
+
+
+class Get(Params):
+    """Parameters of get."""
+
+    access_code_id: Id | None = None
+    """The code."""
+    code: str | None = None
+    """Its PIN, with `device_id`."""
+    device_id: Id | None = None
+    """Its device."""
+
+
+@route("/access_codes/get", auth="ACKR", returns={"access_code": AccessCode})
+async def get(req: Request, p: Get) -> dict[str, Any]:
+    """Get an access code, by id or by device and PIN."""
+    if p.access_code_id is not None:
+        seen = await store.see(req.db, req.workspace_id, p.access_code_id)
+    elif p.device_id is not None and p.code is not None:
+        seen = None
+        device = await device_store.get(req.db, req.workspace_id, p.device_id)
+        digest = rules.pin_hash(req.core, device, p.code) if device else ""
+        for row in await store.find_by_hash(req.db, req.workspace_id, p.device_id, digest):
+            if row.is_managed and not row.is_backup:
+                seen = await store.see(req.db, req.workspace_id, row.access_code_id)
+    else:
+        raise InvalidInput("Must provide access_code_id or both device_id and code")
+    if seen is None or not seen.row.is_managed or p.device_id not in (None, seen.row.device_id):
+        raise AccessCodeNotFound(data={"access_code_id": p.access_code_id} if p.access_code_id else None)
+    return {"access_code": rules.wire(req.core, seen)}
+
+
+class List(Params):
+    """Parameters of list."""
+
+    access_code_ids: list[Id] | None = None
+    """Only these."""
+    access_grant_id: Id | None = None
+    """Only those of this access grant."""
+    access_grant_key: Id | None = None
+    """Only those of this access grant."""
+    access_method_id: Id | None = None
+    """Only those of this access method."""
+    customer_key: Id | None = None
+    """Only those of this customer's devices."""
+    device_id: Id | None = None
+    """Only those of this device."""
+    limit: Annotated[int, Gt(0)] = PAGE
+    """Items in a page."""
+    page_cursor: str | None = None
+    """Where the page before ended."""
+    search: str | None = None
+    """Only those that contain this text in name or id, or have it as their PIN."""
+    user_identifier_key: str | None = None
+    """Only those of this user's client sessions."""
+
+
+@route(
+    "/access_codes/list",
+    auth="ACKR",
+    returns={"access_codes": list[AccessCode], "pagination": Pagination},
+    pages=PAGE,
+)
+async def list_(req: Request, p: List) -> dict[str, Any]:
+    """List access codes, oldest first. Reserve codes are left out."""
+    one_of(
+        device_id=p.device_id,
+        access_code_ids=p.access_code_ids,
+        access_method_id=p.access_method_id,
+        access_grant_id=p.access_grant_id,
+        access_grant_key=p.access_grant_key,
+        customer_key=p.customer_key,
+    )
+    where = Where()
+    where.add("c.workspace_id = {}", req.workspace_id)
+    where.add("c.is_managed = 1 AND c.is_backup = 0")
+    if p.device_id is not None:
+        where.add("c.device_id = {}", p.device_id)
+    if p.access_code_ids is not None:
+        where.any_of("c.access_code_id", p.access_code_ids)
+    if p.customer_key is not None:
+        where.add("d.customer_key = {}", p.customer_key)
+    if p.access_grant_id or p.access_grant_key or p.access_method_id or p.user_identifier_key is not None:
+        where.any_of("c.access_code_id", [])
+    if p.search:
+        text = like(p.search.lower())
+        hashes: list[str] = []
+        if p.device_id is not None and p.search.isdigit():
+            device = await device_store.get(req.db, req.workspace_id, p.device_id)
+            hashes = [rules.pin_hash(req.core, device, p.search)] if device else []
+        where.add(
+            "(LOWER(c.name) LIKE {} ESCAPE '\\' OR c.access_code_id LIKE {} ESCAPE '\\' OR c.code_hash = {})",
+            text,
+            text,
+            hashes[0] if hashes else "",
+        )
+    page.after(where, page.start(req, p.page_cursor), "c.created_at", "c.access_code_id")
+    limit = min(p.limit, PAGE)
+    rows = await store.see_page(req.db, where, limit + 1)
+    shown = rows[:limit]
+    last = (shown[-1].row.created_at, shown[-1].row.access_code_id) if shown else None
+    return {
+        "access_codes": [rules.wire(req.core, one) for one in shown],
+        "pagination": page.page(req, len(rows) > limit, last),
+    }
+
+
+class Update(Params):
+    """Parameters of update."""
+
+    UNDOCUMENTED = frozenset({"sync"})
+
+    access_code_id: Id
+    """The code."""
+    allow_external_modification: bool | None = None
+    """Older name of `is_external_modification_allowed`."""
+    attempt_for_offline_device: bool = True
+    """False: refuse when the device is offline."""
+    code: Pin | None = None
+    """Its new PIN."""
+    device_id: Id | None = None
+    """Its device; must be the right one when given."""
+    ends_at: Instant | None = None
+    """Until when it opens, rounded to the minute."""
+    is_external_modification_allowed: bool | None = None
+    """Leave changes made at the device as they are."""
+    is_managed: bool | None = None
+    """False: stop managing it. It stays on the device."""
+    name: Name | None = None
+    """Its new name."""
+    starts_at: Instant | None = None
+    """From when it opens, rounded to the minute."""
+    sync: bool = False
+    """Answer when the device holds it, or after a while."""
+    type: Literal["ongoing", "time_bound"] | None = None
+    """`ongoing` drops the times."""
+
+
+@route(
+    "/access_codes/update",
+    auth="ACK",
+    returns={"action_attempt": ActionAttempt},
+    action_type="UPDATE_ACCESS_CODE",
+)
+async def update(req: Request, p: Update) -> dict[str, Any]:
+    """Change an access code."""
+    allowed = p.is_external_modification_allowed
+    wish = Change(
+        access_code_id=p.access_code_id,
+        device_id=p.device_id,
+        code=p.code,
+        name=p.name,
+        starts_at=p.starts_at,
+        ends_at=p.ends_at,
+        type=p.type,
+        is_managed=p.is_managed,
+        is_external_modification_allowed=p.allow_external_modification if allowed is None else allowed,
+        attempt_for_offline_device=p.attempt_for_offline_device,
+    )
+    _, attempt = await req.write(rules.change, req.core, req.workspace, wish)
+    attempt = await _settled(req, attempt, p.sync)
+    return {"action_attempt": await action_attempts.shown(req, attempt)}
+
+
+class Delete(Params):
+    """Parameters of delete."""
+
+    UNDOCUMENTED = frozenset({"sync"})
+
+    access_code_id: Id
+    """The code."""
+    device_id: Id | None = None
+    """Its device; must be the right one when given."""
+    sync: bool = False
+    """Answer when the device has let go of it, or after a while."""
+
+
+@route(
+    "/access_codes/delete",
+    auth="ACK",
+    returns={"action_attempt": ActionAttempt},
+    action_type="DELETE_ACCESS_CODE",
+)
+async def delete(req: Request, p: Delete) -> dict[str, Any]:
+    """Delete an access code: it stays visible as `removing` until the device has let go of it."""
+    attempt = await req.write(rules.delete, req.core, req.workspace, p.access_code_id, p.device_id)
+    attempt = await _settled(req, attempt, p.sync)
+    return {"action_attempt": await action_attempts.shown(req, attempt)}
+
+
+class Generate(Params):
+    """Parameters of generate_code."""
+
+    device_id: Id
+    """The device."""
+
+
+@route("/access_codes/generate_code", auth="AC", methods=("GET", "POST"), returns={"generated_code": GeneratedCode})
+async def generate_code(req: Request, p: Generate) -> dict[str, Any]:
+    """Get a PIN that is free on a device. It is not reserved."""
+    code = await rules.generate(req.db, req.core, req.workspace_id, p.device_id)
+    return {"generated_code": GeneratedCode(device_id=p.device_id, code=code)}

@@ -1,0 +1,78 @@
+"""`/action_attempts/*`."""
+
+from typing import Annotated, Any
+
+from annotated_types import Gt
+
+from doorward.api import page
+from doorward.api.params import Id, Params
+from doorward.api.request import Request
+from doorward.api.route import route
+from doorward.core import access_codes, actions
+from doorward.store import access_codes as code_store
+from doorward.store import action_attempts as store
+from doorward.store.action_attempts import AttemptRow
+from doorward.store.db import Where
+from doorward.wire.action_attempt import ActionAttempt
+from doorward.wire.reply import Pagination
+
+PAGE = 500
+
+
+class Get(Params):
+    """Parameters of get."""
+
+    action_attempt_id: Id
+    """The attempt."""
+
+
+async def shown(req: Request, row: AttemptRow) -> ActionAttempt:
+    """An attempt with its result; older SDKs read the access code from it."""
+    if row.status == "success" and row.access_code_id and row.action_type != "DELETE_ACCESS_CODE":
+        seen = await code_store.see(req.db, row.workspace_id, row.access_code_id)
+        return actions.wire(row, {"access_code": access_codes.wire(req.core, seen) if seen else None})
+    return actions.wire(row)
+
+
+@route("/action_attempts/get", auth="ACKR", returns={"action_attempt": ActionAttempt})
+async def get(req: Request, p: Get) -> dict[str, Any]:
+    """Get an action attempt: how a command ended."""
+    return {"action_attempt": await shown(req, await actions.get(req.db, req.workspace_id, p.action_attempt_id))}
+
+
+class List(Params):
+    """Parameters of list."""
+
+    action_attempt_ids: list[Id] | None = None
+    """Only these."""
+    device_id: Id | None = None
+    """Only those of this device."""
+    limit: Annotated[int, Gt(0)] = PAGE
+    """Items in a page."""
+    page_cursor: str | None = None
+    """Where the page before ended."""
+
+
+@route(
+    "/action_attempts/list",
+    auth="A",
+    returns={"action_attempts": list[ActionAttempt], "pagination": Pagination},
+    pages=PAGE,
+)
+async def list_(req: Request, p: List) -> dict[str, Any]:
+    """List action attempts, oldest first."""
+    where = Where()
+    where.add("workspace_id = {}", req.workspace_id)
+    if p.action_attempt_ids is not None:
+        where.any_of("action_attempt_id", p.action_attempt_ids)
+    if p.device_id is not None:
+        where.add("device_id = {}", p.device_id)
+    page.after(where, page.start(req, p.page_cursor), "created_at", "action_attempt_id")
+    limit = min(p.limit, PAGE)
+    rows = await store.list_page(req.db, where, limit + 1)
+    found = rows[:limit]
+    last = (found[-1].created_at, found[-1].action_attempt_id) if found else None
+    return {
+        "action_attempts": [await shown(req, row) for row in found],
+        "pagination": page.page(req, len(rows) > limit, last),
+    }

@@ -1,0 +1,179 @@
+"""`/connect_webviews/*`, but for the page itself (webview/)."""
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from annotated_types import Gt
+from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from doorward.api import page
+from doorward.api.params import Id, Metadata, Params
+from doorward.api.request import Request
+from doorward.api.route import route
+from doorward.core import webviews
+from doorward.core.webviews import Order
+from doorward.store import connect_webviews as store
+from doorward.store.db import Where, like
+from doorward.wire.connect_webview import ConnectWebview
+from doorward.wire.reply import Pagination
+
+Capability = Literal["lock", "thermostat", "noise_sensor", "access_control", "camera"]
+Category = Literal[
+    "stable",
+    "consumer_smartlocks",
+    "beta",
+    "thermostats",
+    "noise_sensors",
+    "access_control_systems",
+    "cameras",
+    "connectors",
+    "internal_beta",
+]
+PAGE = 500
+
+
+def _redirect(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    # Web addresses and apps' own schemes; nothing that a browser would run.
+    if not parts.scheme or parts.scheme in ("javascript", "data", "vbscript", "blob", "file", "about"):
+        raise PydanticCustomError("url", "Invalid url")
+    if parts.scheme in ("http", "https") and not parts.netloc:
+        raise PydanticCustomError("url", "Invalid url")
+    if any(c.isspace() or ord(c) < 32 for c in url):
+        raise PydanticCustomError("url", "Invalid url")
+    return url
+
+
+Redirect = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_redirect)]
+ProviderKey = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")]
+
+
+class Create(Params):
+    """Parameters of create."""
+
+    accepted_capabilities: list[Capability] | None = None
+    """Kinds of devices to import; others of the account are left out."""
+    accepted_providers: list[ProviderKey] | None = None
+    """Brands on offer. With one, the brand list is skipped."""
+    automatically_manage_new_devices: bool = True
+    """False: devices arrive unmanaged."""
+    custom_metadata: Metadata | None = None
+    """The caller's own key-value pairs; copied to the account."""
+    custom_redirect_failure_url: Redirect | None = None
+    """Where the owner goes after a failure."""
+    custom_redirect_url: Redirect | None = None
+    """Where the owner goes after success."""
+    customer_key: Id | None = None
+    """The customer that the account will belong to."""
+    device_selection_mode: Literal["none", "single", "multiple"] | None = None
+    """How many devices may be chosen."""
+    excluded_providers: list[ProviderKey] = []
+    """Brands taken off the list."""
+    provider_category: Category | None = None
+    """A preset of brands."""
+    wait_for_device_creation: bool = False
+    """Say `authorized` only once the devices exist (they always do here)."""
+
+
+@route("/connect_webviews/create", auth="ACK", returns={"connect_webview": ConnectWebview})
+async def create(req: Request, p: Create) -> dict[str, Any]:
+    """Make a page where an owner logs in to a device account."""
+    order = Order(
+        accepted_providers=list(p.accepted_providers) if p.accepted_providers else None,
+        excluded_providers=list(p.excluded_providers),
+        provider_category=p.provider_category,
+        accepted_capabilities=list(p.accepted_capabilities) if p.accepted_capabilities else None,
+        device_selection_mode=p.device_selection_mode,
+        automatically_manage_new_devices=p.automatically_manage_new_devices,
+        wait_for_device_creation=p.wait_for_device_creation,
+        custom_redirect_url=p.custom_redirect_url,
+        custom_redirect_failure_url=p.custom_redirect_failure_url,
+        custom_metadata=p.custom_metadata or {},
+        customer_key=p.customer_key,
+    )
+    row = await req.write(webviews.create, req.core, req.workspace, order)
+    return {"connect_webview": webviews.wire(req.core, row, req.base_url)}
+
+
+class ById(Params):
+    """Parameters of get and delete."""
+
+    connect_webview_id: Id
+    """The webview."""
+
+
+@route("/connect_webviews/get", auth="ACKR", returns={"connect_webview": ConnectWebview})
+async def get(req: Request, p: ById) -> dict[str, Any]:
+    """Get a connect webview: whether the login worked, and which account it made."""
+    row = await webviews.get(req.db, req.workspace_id, p.connect_webview_id)
+    return {"connect_webview": webviews.wire(req.core, row, req.base_url)}
+
+
+@route("/connect_webviews/delete", auth="A")
+async def delete(req: Request, p: ById) -> None:
+    """Delete a connect webview. The account it connected stays."""
+    await req.write(webviews.delete, req.core, req.workspace_id, p.connect_webview_id)
+
+
+class List(Params):
+    """Parameters of list."""
+
+    custom_metadata_has: Metadata | None = None
+    """Only those with all of these pairs."""
+    customer_key: Id | None = None
+    """Only those of this customer."""
+    limit: Annotated[int, Gt(0)] = PAGE
+    """Items in a page."""
+    page_cursor: str | None = None
+    """Where the page before ended."""
+    search: str | None = None
+    """Only those that contain this text in id, providers, metadata or customer key."""
+    user_identifier_key: str | None = None
+    """Only those of this user's client sessions."""
+
+
+@route(
+    "/connect_webviews/list",
+    auth="ACKR",
+    returns={"connect_webviews": list[ConnectWebview], "pagination": Pagination},
+    pages=PAGE,
+)
+async def list_(req: Request, p: List) -> dict[str, Any]:
+    """List connect webviews, oldest first."""
+    where = Where()
+    where.add("workspace_id = {}", req.workspace_id)
+    if p.customer_key is not None:
+        where.add("customer_key = {}", p.customer_key)
+    if p.user_identifier_key is not None:
+        where.any_of("connect_webview_id", [])
+    metadata_filter(req, where, "custom_metadata_json", p.custom_metadata_has)
+    if p.search:
+        text = like(p.search.lower())
+        where.add(
+            "(connect_webview_id LIKE {} ESCAPE '\\' OR LOWER(accepted_providers_json) LIKE {} ESCAPE '\\' "
+            "OR LOWER(custom_metadata_json) LIKE {} ESCAPE '\\' OR LOWER(customer_key) LIKE {} ESCAPE '\\')",
+            *[text] * 4,
+        )
+    page.after(where, page.start(req, p.page_cursor), "created_at", "connect_webview_id")
+    limit = min(p.limit, PAGE)
+    rows = await store.list_page(req.db, where, limit + 1)
+    shown = rows[:limit]
+    last = (shown[-1].created_at, shown[-1].connect_webview_id) if shown else None
+    return {
+        "connect_webviews": [webviews.wire(req.core, row, req.base_url) for row in shown],
+        "pagination": page.page(req, len(rows) > limit, last),
+    }
+
+
+def metadata_filter(req: Request, where: Where, column: str, pairs: dict[str, Any] | None) -> None:
+    """Only rows whose metadata has all pairs; null also fits a key that is not set."""
+    for key, value in (pairs or {}).items():
+        found = req.db.dialect.json_text(column, where.bind(key))
+        if value is None or value == "":
+            where.add(f"{found} IS NULL")
+        else:
+            where.add(f"{found} = {{}}", page.text(value))

@@ -1,0 +1,156 @@
+"""`/connected_accounts/*`."""
+
+from typing import Annotated, Any
+
+import msgspec
+from annotated_types import Gt
+from pydantic import StringConstraints
+
+from doorward.api import page
+from doorward.api.connect_webviews import Capability, metadata_filter
+from doorward.api.params import Id, Metadata, Params
+from doorward.api.request import Request, one_of
+from doorward.api.route import route
+from doorward.core import accounts
+from doorward.errors import ConnectedAccountNotFound
+from doorward.store import connected_accounts as store
+from doorward.store.db import Tx, Where, like
+from doorward.wire.connected_account import ConnectedAccount
+from doorward.wire.reply import Pagination
+
+PAGE = 11_000
+
+
+class Get(Params):
+    """Parameters of get."""
+
+    connected_account_id: Id | None = None
+    """The account."""
+    email: str | None = None
+    """The e-mail address that logged in."""
+
+
+@route("/connected_accounts/get", auth="ACKR", returns={"connected_account": ConnectedAccount})
+async def get(req: Request, p: Get) -> dict[str, Any]:
+    """Get a connected account, by id or by the e-mail address that logged in."""
+    one_of(connected_account_id=p.connected_account_id, email=p.email)
+    if p.connected_account_id is not None:
+        row = await accounts.get(req.db, req.workspace_id, p.connected_account_id)
+    else:
+        where = Where()
+        where.add("workspace_id = {}", req.workspace_id)
+        email = req.db.dialect.json_text("user_identifier_json", where.bind("email"))
+        where.add(f"LOWER({email}) = {{}}", (p.email or "").strip().lower())
+        rows = await store.list_page(req.db, where, 1)
+        if not rows:
+            raise ConnectedAccountNotFound
+        row = rows[0]
+    return {"connected_account": accounts.wire(req.core, row)}
+
+
+class List(Params):
+    """Parameters of list."""
+
+    custom_metadata_has: Metadata | None = None
+    """Only those with all of these pairs."""
+    customer_key: Id | None = None
+    """Only those of this customer."""
+    limit: Annotated[int, Gt(0)] = PAGE
+    """Items in a page."""
+    page_cursor: str | None = None
+    """Where the page before ended."""
+    search: str | None = None
+    """Only those that contain this text in id, type, customer key, metadata or user identifier."""
+    space_id: Id | None = None
+    """Only those of this space."""
+    user_identifier_key: str | None = None
+    """Only those of this user's client sessions."""
+
+
+@route(
+    "/connected_accounts/list",
+    auth="AKR",
+    returns={"connected_accounts": list[ConnectedAccount], "pagination": Pagination},
+    pages=PAGE,
+)
+async def list_(req: Request, p: List) -> dict[str, Any]:
+    """List connected accounts, oldest first."""
+    where = Where()
+    where.add("workspace_id = {}", req.workspace_id)
+    if p.customer_key is not None:
+        where.add("customer_key = {}", p.customer_key)
+    if p.user_identifier_key is not None or p.space_id is not None:
+        where.any_of("connected_account_id", [])
+    metadata_filter(req, where, "custom_metadata_json", p.custom_metadata_has)
+    if p.search:
+        text = like(p.search.lower())
+        where.add(
+            "(connected_account_id LIKE {} ESCAPE '\\' OR provider LIKE {} ESCAPE '\\' "
+            "OR LOWER(customer_key) LIKE {} ESCAPE '\\' OR LOWER(custom_metadata_json) LIKE {} ESCAPE '\\' "
+            "OR LOWER(user_identifier_json) LIKE {} ESCAPE '\\')",
+            *[text] * 5,
+        )
+    page.after(where, page.start(req, p.page_cursor), "created_at", "connected_account_id")
+    limit = min(p.limit, PAGE)
+    rows = await store.list_page(req.db, where, limit + 1)
+    shown = rows[:limit]
+    last = (shown[-1].created_at, shown[-1].connected_account_id) if shown else None
+    return {
+        "connected_accounts": [accounts.wire(req.core, row) for row in shown],
+        "pagination": page.page(req, len(rows) > limit, last),
+    }
+
+
+class Update(Params):
+    """Parameters of update."""
+
+    connected_account_id: Id
+    """The account."""
+    accepted_capabilities: list[Capability] | None = None
+    """Kinds of devices to import from now on."""
+    automatically_manage_new_devices: bool | None = None
+    """New devices arrive managed."""
+    custom_metadata: Metadata | None = None
+    """Replaces the stored pairs."""
+    customer_key: Id | None = None
+    """The customer it belongs to."""
+    display_name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    """Its name, for people."""
+
+
+@route("/connected_accounts/update", auth="A", returns={"connected_account": ConnectedAccount})
+async def update(req: Request, p: Update) -> dict[str, Any]:
+    """Change a connected account."""
+
+    async def change(tx: Tx) -> store.AccountRow:
+        row = await accounts.get(tx, req.workspace_id, p.connected_account_id)
+        values: dict[str, Any] = {}
+        if p.accepted_capabilities is not None:
+            values["accepted_capabilities_json"] = msgspec.json.encode(p.accepted_capabilities).decode()
+        if p.automatically_manage_new_devices is not None:
+            values["automatically_manage_new_devices"] = int(p.automatically_manage_new_devices)
+        if p.custom_metadata is not None:
+            kept = {k: v for k, v in p.custom_metadata.items() if v is not None and v != ""}
+            values["custom_metadata_json"] = msgspec.json.encode(kept).decode()
+        if p.customer_key is not None:
+            values["customer_key"] = p.customer_key
+        if p.display_name is not None:
+            values["display_name"] = p.display_name
+        return await store.change(tx, row, **values) if values else row
+
+    return {"connected_account": accounts.wire(req.core, await req.write(change))}
+
+
+class ById(Params):
+    """Parameters of delete."""
+
+    connected_account_id: Id
+    """The account."""
+    sync: bool = False
+    """Without effect: it is gone when the reply arrives."""
+
+
+@route("/connected_accounts/delete", auth="AK")
+async def delete(req: Request, p: ById) -> None:
+    """Forget an account with its devices and codes. Nothing is changed on the devices themselves."""
+    await req.write(accounts.delete, req.core, req.workspace_id, p.connected_account_id)

@@ -1,0 +1,359 @@
+"""`/devices/*`."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from annotated_types import Gt
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from doorward.api import page
+from doorward.api.connect_webviews import Category, metadata_filter
+from doorward.api.params import Id, Instant, Metadata, Params
+from doorward.api.request import Request, one_of
+from doorward.api.route import route
+from doorward.core import devices as rules
+from doorward.core import events
+from doorward.errors import DeviceIsManaged, DeviceNotFound, NotImplementedYet
+from doorward.store import access_codes as code_store
+from doorward.store import connect_webviews
+from doorward.store import devices as store
+from doorward.store.db import Tx, Where, like
+from doorward.store.devices import SeenDevice
+from doorward.wire import time
+from doorward.wire.device import Device, DeviceProvider, UnmanagedDevice
+from doorward.wire.events import device as event
+from doorward.wire.reply import Pagination
+
+PAGE = 500
+UNMANAGED_PAGE = 22_900
+MOST = 10_000
+"""Items of a list that does not come in pages."""
+FLAGS = {
+    # Capability flag → when a device has it, now.
+    "can_remotely_unlock": "d.is_lock = 1 AND d.online = 1",
+    "can_remotely_lock": "d.is_lock = 1 AND d.online = 1",
+    "can_program_online_access_codes": "d.report_json NOT LIKE '%\"code_lengths\":[]%'",
+    "can_unlock_with_code": "d.report_json NOT LIKE '%\"code_lengths\":[]%'",
+}
+Flag = Literal[
+    "can_remotely_unlock",
+    "can_remotely_lock",
+    "can_program_offline_access_codes",
+    "can_program_online_access_codes",
+    "can_hvac_heat",
+    "can_hvac_cool",
+    "can_hvac_heat_cool",
+    "can_turn_off_hvac",
+    "can_simulate_removal",
+    "can_simulate_connection",
+    "can_simulate_disconnection",
+    "can_unlock_with_code",
+    "can_run_thermostat_programs",
+    "can_program_thermostat_programs_as_weekday_weekend",
+    "can_program_thermostat_programs_as_different_each_day",
+    "can_program_thermostat_programs_as_same_each_day",
+    "can_simulate_hub_connection",
+    "can_simulate_hub_disconnection",
+    "can_simulate_paid_subscription",
+    "can_configure_auto_lock",
+]
+
+
+# ---------------------------------------------------------------- shared
+
+
+def encoded(req: Request, *seen: SeenDevice, as_list: bool = False) -> msgspec.Raw:
+    """Devices as JSON, made once however many keys they stand under."""
+    shown = [rules.wire(req.core, one, req.base_url) for one in seen]
+    return msgspec.Raw(msgspec.json.encode(shown if as_list else shown[0]))
+
+
+async def find(req: Request, device_id: str | None, name: str | None, *, is_managed: bool) -> SeenDevice:
+    """A device by id, else by name. Raises DeviceNotFound."""
+    one_of(device_id=device_id, name=name)
+    if device_id is not None:
+        seen = await store.see(req.db, req.workspace_id, device_id)
+    else:
+        seen = await store.see_by_name(req.db, req.workspace_id, name or "")
+    if seen is None or bool(seen.row.is_managed) != is_managed:
+        raise DeviceNotFound(data={"device_id": device_id} if device_id else None)
+    return seen
+
+
+async def owned(req: Request, p: Any, *, is_managed: bool) -> Where:
+    """The filters that all device lists share."""
+    where = Where()
+    where.add("d.workspace_id = {}", req.workspace_id)
+    where.add("d.is_managed = {}", int(is_managed))
+    if p.connected_account_id is not None:
+        where.add("d.connected_account_id = {}", p.connected_account_id)
+    if p.connect_webview_id is not None:
+        webview = await connect_webviews.get(req.db, req.workspace_id, p.connect_webview_id)
+        account = webview.connected_account_id if webview else None
+        where.any_of("d.connected_account_id", [account] if account else [])
+    if p.customer_key is not None:
+        where.add("d.customer_key = {}", p.customer_key)
+    if p.device_type is not None:
+        where.add("d.device_type = {}", p.device_type)
+    if p.device_types is not None:
+        where.any_of("d.device_type", p.device_types)
+    if p.manufacturer is not None:
+        where.add("d.manufacturer = {}", p.manufacturer)
+    return where
+
+
+# ---------------------------------------------------------------- get, list
+
+
+class Get(Params):
+    """Parameters of get."""
+
+    device_id: Id | None = None
+    """The device."""
+    name: str | None = None
+    """Its name."""
+
+
+@route("/devices/get", auth="ACKR", returns={"device": Device})
+async def get(req: Request, p: Get) -> dict[str, Any]:
+    """Get a device, by id or by name."""
+    return {"device": encoded(req, await find(req, p.device_id, p.name, is_managed=True))}
+
+
+@route("/devices/unmanaged/get", auth="AC", returns={"device": UnmanagedDevice})
+async def get_unmanaged(req: Request, p: Get) -> dict[str, Any]:
+    """Get a device that is not managed, by id or by name."""
+    return {"device": encoded(req, await find(req, p.device_id, p.name, is_managed=False))}
+
+
+class ListUnmanaged(Params):
+    """Parameters of unmanaged/list."""
+
+    UNDOCUMENTED = frozenset({"include_if", "exclude_if"})
+
+    connect_webview_id: Id | None = None
+    """Only those of the account that this webview connected."""
+    connected_account_id: Id | None = None
+    """Only those of this account."""
+    connected_account_ids: list[Id] | None = None
+    """Only those of these accounts."""
+    created_before: Instant | None = None
+    """Only those first seen before this."""
+    customer_key: Id | None = None
+    """Only those of this customer."""
+    device_ids: list[Id] | None = None
+    """Only these."""
+    device_type: str | None = None
+    """Only those of this type."""
+    device_types: list[str] | None = None
+    """Only those of these types."""
+    exclude_if: list[Flag] | None = None
+    """Not those with any of these abilities."""
+    include_if: list[Flag] | None = None
+    """Only those with all of these abilities."""
+    limit: Annotated[int, Gt(0)] = UNMANAGED_PAGE
+    """Items in a page."""
+    manufacturer: str | None = None
+    """Only those of this manufacturer."""
+    page_cursor: str | None = None
+    """Where the page before ended."""
+    search: str | None = None
+    """Only those that contain this text in id, account id, name, metadata or location."""
+
+
+class List(ListUnmanaged):
+    """Parameters of list."""
+
+    custom_metadata_has: Metadata | None = None
+    """Only those with all of these pairs."""
+    limit: Annotated[int, Gt(0)] = PAGE
+    """Items in a page."""
+    space_id: Id | None = None
+    """Only those of this space."""
+    unstable_location_id: Id | None = None
+    """Older name of `space_id`."""
+    user_identifier_key: str | None = None
+    """Only those of this user's client sessions."""
+
+
+async def _page(req: Request, p: ListUnmanaged, *, is_managed: bool, most: int) -> dict[str, Any]:
+    where = await owned(req, p, is_managed=is_managed)
+    if p.connected_account_ids is not None:
+        where.any_of("d.connected_account_id", p.connected_account_ids)
+    if p.device_ids is not None:
+        where.any_of("d.device_id", p.device_ids)
+    if p.created_before is not None:
+        where.add("d.created_at < {}", time.parse(p.created_before))
+    for flag in p.include_if or ():
+        where.add(f"({FLAGS.get(flag, '1 = 0')})")
+    for flag in p.exclude_if or ():
+        where.add(f"NOT ({FLAGS.get(flag, '1 = 0')})")
+    if isinstance(p, List):
+        if p.space_id or p.unstable_location_id or p.user_identifier_key is not None:
+            where.any_of("d.device_id", [])
+        metadata_filter(req, where, "d.custom_metadata_json", p.custom_metadata_has)
+    if p.search:
+        text = like(p.search.lower())
+        by_id = f"{like(p.search.lower())[1:]}" if len(p.search) >= 4 else ""
+        where.add(
+            "(d.device_id LIKE {} ESCAPE '\\' OR d.connected_account_id LIKE {} ESCAPE '\\' "
+            "OR LOWER(COALESCE(d.nickname, d.name)) LIKE {} ESCAPE '\\' "
+            "OR LOWER(d.custom_metadata_json) LIKE {} ESCAPE '\\')",
+            by_id,
+            *[text] * 3,
+        )
+    page.after(where, page.start(req, p.page_cursor), "d.created_at", "d.device_id")
+    limit = min(p.limit, most)
+    rows = await store.see_page(req.db, where, limit + 1)
+    shown = rows[:limit]
+    last = (shown[-1].row.created_at, shown[-1].row.device_id) if shown else None
+    return {
+        "devices": [rules.wire(req.core, one, req.base_url) for one in shown],
+        "pagination": page.page(req, len(rows) > limit, last),
+    }
+
+
+@route("/devices/list", auth="ACKR", returns={"devices": list[Device], "pagination": Pagination}, pages=PAGE)
+async def list_(req: Request, p: List) -> dict[str, Any]:
+    """List managed devices, oldest first."""
+    return await _page(req, p, is_managed=True, most=PAGE)
+
+
+@route(
+    "/devices/unmanaged/list",
+    auth="AKR",
+    returns={"devices": list[UnmanagedDevice], "pagination": Pagination},
+    pages=UNMANAGED_PAGE,
+)
+async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
+    """List devices that are not managed, oldest first."""
+    return await _page(req, p, is_managed=False, most=UNMANAGED_PAGE)
+
+
+class Providers(Params):
+    """Parameters of list_device_providers."""
+
+    provider_category: Category | None = None
+    """Only those of this category."""
+
+
+@route("/devices/list_device_providers", auth="AC", returns={"device_providers": list[DeviceProvider]})
+async def list_device_providers(req: Request, p: Providers) -> dict[str, Any]:
+    """List the brands that can be connected to this server."""
+    return {
+        "device_providers": [
+            DeviceProvider(
+                device_provider_name=provider.key,
+                display_name=provider.display_name,
+                image_url=f"{req.base_url}/assets/images/devices/intercom.png",
+                provider_categories=list(provider.categories),
+                **dict.fromkeys((a for a in provider.abilities if a in FLAGS), True),
+            )
+            for provider in req.core.providers.values()
+            if p.provider_category is None or p.provider_category in provider.categories
+        ]
+    }
+
+
+# ---------------------------------------------------------------- update
+
+
+class Renamed(BaseModel):
+    """Older place of a device's name."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True)
+
+    name: str | None = None
+    """Its new name; null: the device's own."""
+
+
+class Update(Params):
+    """Parameters of update."""
+
+    device_id: Id
+    """The device."""
+    backup_access_code_pool_enabled: bool | None = None
+    """Keep reserve codes on the device."""
+    custom_metadata: Metadata | None = None
+    """Added to the stored pairs; null removes a key."""
+    is_managed: bool = True
+    """False: stop managing it."""
+    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    """Its new name; null: the device's own."""
+    properties: Renamed | None = None
+    """Older place of `name`."""
+
+
+def merged(metadata_json: str, given: dict[str, Any]) -> str:
+    """Metadata with pairs added; null or an empty text removes a key."""
+    pairs = {**msgspec.json.decode(metadata_json), **given}
+    return msgspec.json.encode({k: v for k, v in pairs.items() if v is not None and v != ""}).decode()
+
+
+@route("/devices/update", auth="ACK")
+async def update(req: Request, p: Update) -> None:
+    """Rename a device, stop managing it, or change its metadata."""
+    if p.backup_access_code_pool_enabled:
+        raise NotImplementedYet("Doorward has no backup access code pool yet.")
+
+    async def change(tx: Tx) -> None:
+        row = await rules.get(tx, req.workspace_id, p.device_id)
+        values: dict[str, Any] = {}
+        rename = p.given("name") or (p.properties is not None and "name" in p.properties.model_fields_set)
+        if rename:
+            values["nickname"] = p.name if p.given("name") else (p.properties.name if p.properties else None)
+        if p.custom_metadata is not None:
+            values["custom_metadata_json"] = merged(row.custom_metadata_json, p.custom_metadata)
+        if not p.is_managed:
+            values["is_managed"] = 0
+        if not values:
+            return
+        before = row.nickname or row.name
+        row = await store.change(tx, row, **values)
+        after = row.nickname or row.name
+        if rename and after != before:
+            renamed = event.DeviceNameChanged(device_name=after, **events.about_device(row))
+            await events.emit(tx, req.core, req.workspace_id, renamed)
+        if not p.is_managed:
+            for code in await code_store.of_device(tx, req.workspace_id, row.device_id):
+                await code_store.change(tx, code, is_managed=0)
+            unmanaged = event.DeviceConvertedToUnmanaged(**events.about_device(row))
+            await events.emit(tx, req.core, req.workspace_id, unmanaged)
+
+    await req.write(change)
+
+
+class UpdateUnmanaged(Params):
+    """Parameters of unmanaged/update."""
+
+    device_id: Id
+    """The device."""
+    custom_metadata: Metadata | None = None
+    """Added to the stored pairs; null removes a key."""
+    is_managed: Literal[True] | None = None
+    """True: manage it."""
+
+
+@route("/devices/unmanaged/update", auth="A")
+async def update_unmanaged(req: Request, p: UpdateUnmanaged) -> None:
+    """Start managing a device."""
+
+    async def change(tx: Tx) -> None:
+        row = await store.get(tx, req.workspace_id, p.device_id)
+        if row is None:
+            raise DeviceNotFound(data={"device_id": p.device_id})
+        if row.is_managed:
+            raise DeviceIsManaged(data={"device_id": p.device_id})
+        values: dict[str, Any] = {}
+        if p.custom_metadata is not None:
+            values["custom_metadata_json"] = merged(row.custom_metadata_json, p.custom_metadata)
+        if p.is_managed:
+            values["is_managed"] = 1
+        if not values:
+            return
+        row = await store.change(tx, row, **values)
+        if p.is_managed:
+            managed = event.DeviceUnmanagedConvertedToManaged(**events.about_device(row))
+            await events.emit(tx, req.core, req.workspace_id, managed)
+
+    await req.write(change)

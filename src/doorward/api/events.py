@@ -1,0 +1,162 @@
+"""`/events/*`."""
+
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le
+
+from doorward.api.params import Id, Instant, Params
+from doorward.api.request import Request
+from doorward.api.route import route
+from doorward.core import events
+from doorward.errors import EventNotFound, InvalidInput
+from doorward.store import events as store
+from doorward.store.db import Where
+from doorward.wire import time
+from doorward.wire.events import Event
+
+MOST = 5000
+
+
+class Get(Params):
+    """Parameters of get."""
+
+    device_id: Id | None = None
+    """The latest event of this device, with `event_type`."""
+    event_id: Id | None = None
+    """The event."""
+    event_type: str | None = None
+    """The latest event of this type, with `device_id`."""
+
+
+@route("/events/get", auth="ACKR", returns={"event": Event, "message": str})
+async def get(req: Request, p: Get) -> dict[str, Any]:
+    """Get an event, by id, or the latest one of a device and type."""
+    if p.event_id is not None:
+        body = await store.get(req.db, req.workspace_id, p.event_id)
+    elif p.device_id is not None or p.event_type is not None:
+        where = Where()
+        where.add("workspace_id = {}", req.workspace_id)
+        if p.device_id is not None:
+            where.add("device_id = {}", p.device_id)
+        if p.event_type is not None:
+            where.add("event_type = {}", p.event_type)
+        body = await store.latest(req.db, where)
+    else:
+        raise InvalidInput("Must provide event_id, or device_id and event_type")
+    if body is None:
+        raise EventNotFound(data={"event_id": p.event_id} if p.event_id else None)
+    return {"event": events.wire(req.core, body), "message": "Event found"}
+
+
+class List(Params):
+    """Parameters of list."""
+
+    access_code_id: Id | None = None
+    """Only those of this access code."""
+    access_code_ids: list[Id] | None = None
+    """Only those of these access codes."""
+    access_grant_id: Id | None = None
+    """Only those of this access grant."""
+    access_grant_ids: list[Id] | None = None
+    """Only those of these access grants."""
+    access_method_id: Id | None = None
+    """Only those of this access method."""
+    access_method_ids: list[Id] | None = None
+    """Only those of these access methods."""
+    acs_access_group_id: Id | None = None
+    """Only those of this access group."""
+    acs_credential_id: Id | None = None
+    """Only those of this credential."""
+    acs_encoder_id: Id | None = None
+    """Only those of this encoder."""
+    acs_entrance_id: Id | None = None
+    """Only those of this entrance."""
+    acs_system_id: Id | None = None
+    """Only those of this access system."""
+    acs_system_ids: list[Id] | None = None
+    """Only those of these access systems."""
+    acs_user_id: Id | None = None
+    """Only those of this access system user."""
+    between: list[Instant] | None = None
+    """Only those stored between these two instants, both exclusive."""
+    connect_webview_id: Id | None = None
+    """Only those of this connect webview."""
+    connected_account_id: Id | None = None
+    """Only those of this account."""
+    customer_key: Id | None = None
+    """Only those of this customer."""
+    device_id: Id | None = None
+    """Only those of this device."""
+    device_ids: list[Id] | None = None
+    """Only those of these devices."""
+    event_ids: list[Id] | None = None
+    """Only these."""
+    event_type: str | None = None
+    """Only those of this type."""
+    event_types: list[str] | None = None
+    """Only those of these types."""
+    limit: Annotated[int, Gt(0)] = 500
+    """Items at most."""
+    since: Instant | None = None
+    """Only those stored after this instant."""
+    space_id: Id | None = None
+    """Only those of this space."""
+    space_ids: list[Id] | None = None
+    """Only those of these spaces."""
+    unstable_offset: Annotated[int, Ge(0), Le(1_000_000)] = 0
+    """Pass over so many."""
+    user_identity_id: Id | None = None
+    """Only those of this user identity."""
+
+
+# Filters on things that no event of this server is about yet: they select nothing.
+ABSENT = (
+    "access_grant_id",
+    "access_grant_ids",
+    "access_method_id",
+    "access_method_ids",
+    "acs_access_group_id",
+    "acs_credential_id",
+    "acs_encoder_id",
+    "acs_entrance_id",
+    "acs_system_id",
+    "acs_system_ids",
+    "acs_user_id",
+    "space_id",
+    "space_ids",
+    "user_identity_id",
+)
+
+
+@route("/events/list", auth="ACKR", returns={"events": list[Event]})
+async def list_(req: Request, p: List) -> dict[str, Any]:
+    """List events in the order they were stored, since an instant or between two."""
+    if p.since is not None and p.between is not None:
+        raise InvalidInput("Cannot specify both since and between")
+    where = Where()
+    where.add("workspace_id = {}", req.workspace_id)
+    if p.since is not None:
+        where.add("created_at > {}", time.parse(p.since))
+    elif p.between is not None:
+        if len(p.between) != 2:
+            raise InvalidInput.of("between", "Must hold two instants")
+        where.add("created_at > {} AND created_at < {}", *(time.parse(t) for t in p.between))
+    else:
+        raise InvalidInput("Must specify either since or between")
+    for name in ("access_code_id", "connect_webview_id", "connected_account_id", "customer_key", "device_id"):
+        if (value := getattr(p, name)) is not None:
+            where.add(f"{name} = {{}}", value)
+    for name, column in (
+        ("access_code_ids", "access_code_id"),
+        ("device_ids", "device_id"),
+        ("event_ids", "event_id"),
+        ("event_types", "event_type"),
+    ):
+        if (values := getattr(p, name)) is not None:
+            where.any_of(column, values)
+    if p.event_type is not None:
+        where.add("event_type = {}", p.event_type)
+    if any(getattr(p, name) is not None for name in ABSENT):
+        where.any_of("event_id", [])
+    rows = await store.list_page(req.db, where, min(p.limit, MOST), p.unstable_offset)
+    return {"events": [events.wire(req.core, row) for row in rows]}

@@ -1,0 +1,93 @@
+"""`/locks/*`."""
+
+from typing import Any
+
+from doorward.api import action_attempts, devices
+from doorward.api.params import Id, Params
+from doorward.api.request import Request
+from doorward.api.route import route
+from doorward.core import devices as rules
+from doorward.errors import DeviceTypeNotSupported
+from doorward.store import devices as store
+from doorward.wire.action_attempt import ActionAttempt
+from doorward.wire.device import Device
+
+
+class Get(Params):
+    """Parameters of get."""
+
+    device_id: Id | None = None
+    """The lock."""
+    name: str | None = None
+    """Its name."""
+
+
+@route("/locks/get", auth="AC", returns={"device": Device, "lock": Device})
+async def get(req: Request, p: Get) -> dict[str, Any]:
+    """Get a lock, by id or by name."""
+    shown = devices.encoded(req, await devices.find(req, p.device_id, p.name, is_managed=True))
+    return {"device": shown, "lock": shown}
+
+
+class List(Params):
+    """Parameters of list."""
+
+    connect_webview_id: Id | None = None
+    """Only those of the account that this webview connected."""
+    connected_account_id: Id | None = None
+    """Only those of this account."""
+    customer_key: Id | None = None
+    """Only those of this customer."""
+    device_type: str | None = None
+    """Only those of this type."""
+    device_types: list[str] | None = None
+    """Only those of these types."""
+    manufacturer: str | None = None
+    """Only those of this manufacturer."""
+
+
+@route("/locks/list", auth="AC", returns={"devices": list[Device], "locks": list[Device]})
+async def list_(req: Request, p: List) -> dict[str, Any]:
+    """List locks and intercoms, oldest first."""
+    where = await devices.owned(req, p, is_managed=True)
+    where.add("d.is_lock = 1")
+    shown = devices.encoded(req, *await store.see_page(req.db, where, devices.MOST), as_list=True)
+    return {"devices": shown, "locks": shown}
+
+
+class Move(Params):
+    """Parameters of lock_door and unlock_door."""
+
+    UNDOCUMENTED = frozenset({"sync"})
+
+    device_id: Id
+    """The lock."""
+    sync: bool = False
+    """Without effect: the reply always waits for the device a while."""
+
+
+async def _move(req: Request, p: Move, action_type: str) -> dict[str, Any]:
+    device = await rules.get(req.db, req.workspace_id, p.device_id)
+    if not device.is_lock:
+        raise DeviceTypeNotSupported("This device is not a lock.", data={"device_id": p.device_id})
+    what = "lock" if action_type == "LOCK_DOOR" else "unlock"
+    req.core.limits.check(what, device.device_id, is_sandbox=bool(req.workspace.is_sandbox))
+    return {"action_attempt": await action_attempts.shown(req, await req.commands.run(device, action_type))}
+
+
+@route("/locks/lock_door", auth="ACK", returns={"action_attempt": ActionAttempt}, action_type="LOCK_DOOR")
+async def lock_door(req: Request, p: Move) -> dict[str, Any]:
+    """Lock a door.
+
+    The reply waits for the device a while; a healthy one has locked when it arrives.
+    """
+    return await _move(req, p, "LOCK_DOOR")
+
+
+@route("/locks/unlock_door", auth="ACK", returns={"action_attempt": ActionAttempt}, action_type="UNLOCK_DOOR")
+async def unlock_door(req: Request, p: Move) -> dict[str, Any]:
+    """Unlock a door.
+
+    The reply waits for the device a while; a healthy one has opened when it arrives. It is tried at most once.
+    """
+    return await _move(req, p, "UNLOCK_DOOR")

@@ -1,0 +1,188 @@
+"""The only place that wires: opens the store, starts the loops, mounts the surfaces.
+
+If the process dies half way through starting, nothing was served; migrations are one transaction, and the first
+sandbox workspace is made under a lock.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+import doorward.api  # noqa: F401 - fills the table of routes
+from doorward import __version__, webview
+from doorward.api.dispatch import Api, base_url, failure, respond
+from doorward.api.openapi import document
+from doorward.clock import Clock
+from doorward.config import Config
+from doorward.core.context import Core
+from doorward.core.limits import Limits
+from doorward.core.wake import Wake
+from doorward.core.workspaces import first_sandbox
+from doorward.crypto import Vault, load_master
+from doorward.errors import NotFound
+from doorward.ids import new_id
+from doorward.providers import registry
+from doorward.store import due
+from doorward.store.db import Database
+from doorward.store.open import open_store
+from doorward.store.twins import Twins
+from doorward.work import sweep
+from doorward.work.commands import Commander, close_orphans
+from doorward.work.links import Links
+from doorward.work.reconcile import Reconciler
+from doorward.work.watch import Watcher
+
+log = structlog.get_logger()
+
+
+class RouteNotFound(NotFound):
+    """There is no such route."""
+
+    type = "route_not_found"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs, but for its socket."""
+
+    core: Core
+    app: Any
+    """The ASGI application."""
+
+
+def make_core(config: Config, db: Database, clock: Clock) -> Core:
+    """The parts that the rules work with."""
+    return Core(
+        config=config,
+        clock=clock,
+        db=db,
+        vault=Vault(load_master(config.data_dir, config.secret_key)),
+        wake=Wake(clock),
+        limits=Limits(clock, config.rate_limits),
+        providers=registry(Twins(db), clock),
+        process_id=new_id(),
+    )
+
+
+@asynccontextmanager
+async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[Server]:
+    """A running server: store open, loops started. Leaving it drains and closes everything."""
+    clock = clock or Clock()
+    db = await open_store(config.data_dir, config.database_url, clock=clock)
+    try:
+        core = make_core(config, db, clock)
+        await db.write(first_sandbox, clock.now())
+        if db.dialect.name == "sqlite":
+            # The only process there is: whatever the last one was doing, nobody is doing now.
+            await db.write(due.free_all)
+            await close_orphans(core, all_of_them=True)
+        links = Links(core)
+        commander = Commander(core, links)
+        reconciler = Reconciler(core, links)
+        watcher = Watcher(core, links, commander, reconciler)
+        loops = [asyncio.ensure_future(loop) for loop in (reconciler.run(), watcher.run(), sweep.run(core))]
+        try:
+            yield Server(core, surfaces(core, Api(core, commander)))
+        finally:
+            await commander.drain()
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await reconciler.drain()
+            await links.close()
+            for provider in core.providers.values():
+                await provider.close()
+    finally:
+        await db.close()
+
+
+# ---------------------------------------------------------------- surfaces
+
+
+def surfaces(core: Core, api: Api) -> Any:
+    """The API by its table; everything else by a few ordinary routes."""
+    pages = Starlette(
+        routes=[
+            *webview.routes(core),
+            Route("/", _home),
+            Route("/openapi.json", _openapi(core)),
+            Route("/livez", _alive),
+            Route("/readyz", _ready(core)),
+            Route("/internal/tlmtry", _telemetry, methods=["POST"]),
+        ],
+        exception_handlers={404: _not_found, 405: _not_found},
+    )
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and (scope["method"] == "OPTIONS" or api.find(scope["path"]) is not None):
+            await api(scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return app
+
+
+async def _home(_request: Request) -> Response:
+    return HTMLResponse(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Doorward</title>"
+        "<meta name=viewport content='width=device-width, initial-scale=1'>"
+        "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem}</style>"
+        f"<h1>Doorward</h1><p>This server speaks the Seam API (Doorward {__version__})."
+        "<p><a href=/openapi.json>API description</a> · <a href=/health>Health</a></html>"
+    )
+
+
+def _openapi(core: Core) -> Any:
+    async def serve(request: Request) -> Response:
+        base = base_url(core.config.public_url, request.scope, dict(request.scope["headers"]))
+        return JSONResponse(document(base), headers={"access-control-allow-origin": "*"})
+
+    return serve
+
+
+async def _alive(_request: Request) -> Response:
+    return PlainTextResponse("alive\n")
+
+
+def _ready(core: Core) -> Any:
+    async def serve(_request: Request) -> Response:
+        try:
+            await core.db.read.one("SELECT 1")
+        except Exception:
+            log.exception("the database does not answer")
+            return PlainTextResponse("the database does not answer\n", 503)
+        return PlainTextResponse("ready\n")
+
+    return serve
+
+
+async def _telemetry(_request: Request) -> Response:
+    """Seam's browser components report here; nothing is kept."""
+    return Response(status_code=204, headers={"access-control-allow-origin": "*"})
+
+
+async def _not_found(request: Request, _exc: Exception) -> Response:
+    request_id = f"request_{new_id()}"
+    body = failure(RouteNotFound(f"There is no route {request.method} {request.url.path}"), request_id)
+    origin = request.headers.get("origin", "").encode() or None
+
+    class Answer(Response):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await respond(send, scope, 404, body, origin, request_id, {})
+
+    return Answer()
+
+
+def refuse(text: str) -> None:
+    """Say why the program cannot go on, and end it."""
+    sys.stderr.write(text.rstrip() + "\n")
+    raise SystemExit(2)

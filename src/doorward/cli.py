@@ -1,0 +1,178 @@
+"""The command line."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+
+from doorward import __version__
+from doorward.config import Config
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="A self-hosted server that speaks the Seam API.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+api_key = typer.Typer(help="API keys.", no_args_is_help=True)
+pat = typer.Typer(help="Personal access tokens.", no_args_is_help=True)
+workspace = typer.Typer(help="Workspaces.", no_args_is_help=True)
+emulator = typer.Typer(help="Emulated devices.", no_args_is_help=True)
+app.add_typer(api_key, name="api-key")
+app.add_typer(pat, name="pat")
+app.add_typer(workspace, name="workspace")
+app.add_typer(emulator, name="emulator")
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the database and the secret key live.")]
+DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="postgresql://…: use PostgreSQL.")]
+
+
+def configured(**flags: Any) -> Config:
+    """Flags over environment over file. Ends the program with a sentence when an option is wrong."""
+    try:
+        return Config(**{name: value for name, value in flags.items() if value is not None})
+    except ValidationError as exc:
+        for problem in exc.errors():
+            name = "--" + str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "options"
+            typer.echo(f"{name}: {problem['msg']}", err=True)
+        raise typer.Exit(2) from None
+
+
+def stored(config: Config, do: Callable[[Any, int], Awaitable[T]]) -> T:
+    """Do something with the store, beside a server that may be running."""
+    from doorward.clock import Clock
+    from doorward.store.db import StoreError
+    from doorward.store.open import open_store
+
+    async def main() -> T:
+        clock = Clock()
+        db = await open_store(config.data_dir, config.database_url, clock=clock, exclusive=False)
+        try:
+            return await do(db, clock.now())
+        finally:
+            await db.close()
+
+    try:
+        return asyncio.run(main())
+    except StoreError as exc:
+        typer.echo(str(exc), err=True)
+        raise typer.Exit(2) from None
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"doorward {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """A self-hosted server that speaks the Seam API."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one. [default: 8080]")] = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; above 1 needs PostgreSQL.")] = None,
+    public_url: Annotated[str | None, typer.Option(help="The address users reach this server at.")] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
+) -> None:
+    """Run the server."""
+    from doorward.serve import serve as run
+
+    run(
+        configured(
+            host=host,
+            port=port,
+            data_dir=data_dir,
+            database_url=database_url,
+            workers=workers,
+            public_url=public_url,
+            log_level=log_level,
+            log_format=log_format,
+        )
+    )
+
+
+@api_key.command("create")
+def api_key_create(
+    in_workspace: Annotated[
+        str | None, typer.Option("--workspace", help="Name or id. [default: the sandbox workspace]")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What it is for.")] = "api key",
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make an API key and print it; it cannot be shown again."""
+    from doorward.core import workspaces
+
+    async def make(tx: Any, now: int) -> str | None:
+        row = await (workspaces.find(tx, in_workspace) if in_workspace else workspaces.first_sandbox(tx, now))
+        return (await workspaces.add_key(tx, now, row, name)).text if row else None
+
+    key = stored(configured(data_dir=data_dir, database_url=database_url), lambda db, now: db.write(make, now))
+    if key is None:
+        typer.echo(f"There is no workspace {in_workspace}. Make it with: doorward workspace create", err=True)
+        raise typer.Exit(2)
+    typer.echo(key)
+
+
+@pat.command("create")
+def pat_create(
+    name: Annotated[str, typer.Option(help="What it is for.")] = "token",
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make a personal access token and print it; it reaches every workspace of this server."""
+    from doorward.core import workspaces
+
+    config = configured(data_dir=data_dir, database_url=database_url)
+    token = stored(config, lambda db, now: db.write(workspaces.add_personal_access_token, now, name))
+    typer.echo(token.text)
+
+
+@workspace.command("create")
+def workspace_create(
+    name: str,
+    production: Annotated[bool, typer.Option("--production", help="For real devices; else a sandbox.")] = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Make a workspace and print its id."""
+    from doorward.core import workspaces
+
+    config = configured(data_dir=data_dir, database_url=database_url)
+    row = stored(config, lambda db, now: db.write(workspaces.create, now, name, is_sandbox=not production))
+    typer.echo(row.workspace_id)
+
+
+@emulator.command("2n")
+def emulator_2n(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="First TCP port; 0 takes free ones.")] = 8100,
+    count: Annotated[int, typer.Option(help="How many intercoms, on consecutive ports.", min=1, max=1000)] = 1,
+    tls: Annotated[bool, typer.Option("--tls", help="HTTPS with a self-signed certificate.")] = False,
+    user: Annotated[str, typer.Option(help="HTTP API account.")] = "jane",
+    password: Annotated[str, typer.Option(help="Its password.")] = "1234",  # noqa: S107 - the documented example
+    control_port: Annotated[int | None, typer.Option(help="Control plane on this loopback port.")] = None,
+) -> None:
+    """Run emulated 2N IP intercoms until stopped; prints one line of JSON when they are ready."""
+    from doorward.providers.my_2n.emulator import Options
+    from doorward.providers.my_2n.emulator import serve as run
+
+    asyncio.run(
+        run(
+            Options(host=host, port=port, count=count, tls=tls, user=user, password=password, control_port=control_port)
+        )
+    )

@@ -1,0 +1,87 @@
+"""Open links, one for each connected account, opened when first used.
+
+A link is opened with the logins that are stored then. When an account's version has moved on (a new login, a device
+added or removed), the old link is closed and a new one opened; work that still runs on the old one ends by itself.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from doorward.core import accounts, devices
+from doorward.core.context import Core
+from doorward.providers.base import AccountAccess, Link, NotAuthorized, Place, ProviderError, Unsupported
+from doorward.store import connected_accounts, workspaces
+from doorward.store import devices as device_store
+from doorward.store.devices import DeviceRow
+
+if TYPE_CHECKING:
+    from doorward.store.connected_accounts import AccountRow
+
+
+@dataclass
+class _Open:
+    link: Link
+    stamp: tuple[object, ...]
+
+
+class Links:
+    """Links by account."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._open: dict[tuple[str, str], _Open] = {}
+        self._fresh: set[tuple[str, str]] = set()
+        self._turn = asyncio.Lock()
+
+    def stale(self) -> None:
+        """Logins may have changed: look again before the next use."""
+        self._fresh.clear()
+
+    async def of(self, device: DeviceRow) -> Link:
+        """The link to a device. Raises NotAuthorized when its login is missing, ProviderError otherwise."""
+        if device.secret_sealed is None:
+            raise NotAuthorized(accounts.NOT_LOGGED_IN)
+        key = (device.workspace_id, device.connected_account_id)
+        if key in self._fresh:
+            return self._open[key].link
+        async with self._turn:
+            if key in self._fresh:
+                return self._open[key].link
+            return await self._renew(key)
+
+    async def _renew(self, key: tuple[str, str]) -> Link:
+        read = self._core.db.read
+        account = await connected_accounts.get(read, *key)
+        if account is None:
+            raise ProviderError("The connected account is gone.")
+        rows = await device_store.of_account(read, *key)
+        stamp = (account.secret_sealed, *((row.ref, row.secret_sealed) for row in rows))
+        current = self._open.get(key)
+        if current is None or current.stamp != stamp:
+            if current is not None:
+                await current.link.close()
+            current = _Open(await self._make(account, rows), stamp)
+            self._open[key] = current
+        self._fresh.add(key)
+        return current.link
+
+    async def _make(self, account: "AccountRow", rows: list[DeviceRow]) -> Link:
+        provider = self._core.providers.get(account.provider)
+        if provider is None:
+            raise Unsupported(f"This server has no driver for {account.provider}.")
+        workspace = await workspaces.get(self._core.db.read, account.workspace_id)
+        assert workspace is not None
+        vault = self._core.vault
+        access = AccountAccess(
+            place=Place(workspace.workspace_id, bool(workspace.is_sandbox)),
+            secret=vault.open_json(account.secret_sealed, accounts.SECRET),
+            devices={r.ref: vault.open_json(r.secret_sealed, devices.LOGIN) for r in rows if r.secret_sealed},
+        )
+        return await provider.open(access)
+
+    async def close(self) -> None:
+        for one in self._open.values():
+            await one.link.close()
+        self._open.clear()
+        self._fresh.clear()

@@ -1,0 +1,40 @@
+"""Ends what ran out of time, and drops what is old.
+
+Which rows: attempts past their deadline, remembered device events. Woken by time alone. If it dies half way: the next
+round does the rest. If two run: ending an attempt twice changes nothing.
+"""
+
+import structlog
+
+from doorward.core.context import Core
+from doorward.store import devices
+from doorward.work.commands import close_orphans
+
+log = structlog.get_logger()
+
+EVERY_S = 1.0
+REMEMBER_EVENTS_MS = 30 * 24 * 3_600_000
+CLEAN_EVERY = 3600
+"""Rounds between cleanings."""
+
+
+async def run(core: Core) -> None:
+    """Until cancelled."""
+    rounds = 0
+    while True:
+        await core.clock.sleep(EVERY_S)
+        try:
+            if await _any_late(core):
+                await close_orphans(core, all_of_them=False)
+            if rounds % CLEAN_EVERY == 0:
+                await core.db.write(devices.forget_events, core.clock.now() - REMEMBER_EVENTS_MS)
+        except Exception:
+            log.exception("sweeping failed")
+        rounds += 1
+
+
+async def _any_late(core: Core) -> bool:
+    row = await core.db.read.one(
+        "SELECT 1 FROM action_attempts WHERE phase <> 'done' AND deadline_at < $1 LIMIT 1", core.clock.now()
+    )
+    return row is not None
