@@ -18,9 +18,8 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 import doorward.api  # noqa: F401 - fills the table of routes
-from doorward import __version__, webview
+from doorward import __version__
 from doorward.api.dispatch import Api, base_url, failure, respond
-from doorward.api.openapi import document
 from doorward.clock import Clock
 from doorward.config import Config
 from doorward.core.context import Core
@@ -35,6 +34,7 @@ from doorward.store import due
 from doorward.store.db import Database
 from doorward.store.open import open_store
 from doorward.store.twins import Twins
+from doorward.webview import pages
 from doorward.work import sweep
 from doorward.work.commands import Commander, close_orphans
 from doorward.work.links import Links
@@ -110,9 +110,9 @@ async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[S
 
 def surfaces(core: Core, api: Api) -> Any:
     """The API by its table; everything else by a few ordinary routes."""
-    pages = Starlette(
+    others = Starlette(
         routes=[
-            *webview.routes(core),
+            *pages.routes(core),
             Route("/", _home),
             Route("/openapi.json", _openapi(core)),
             Route("/livez", _alive),
@@ -126,7 +126,7 @@ def surfaces(core: Core, api: Api) -> Any:
         if scope["type"] == "http" and (scope["method"] == "OPTIONS" or api.find(scope["path"]) is not None):
             await api(scope, receive, send)
         else:
-            await pages(scope, receive, send)
+            await others(scope, receive, send)
 
     return app
 
@@ -143,6 +143,8 @@ async def _home(_request: Request) -> Response:
 
 def _openapi(core: Core) -> Any:
     async def serve(request: Request) -> Response:
+        from doorward.api.openapi import document  # built when first asked for, not at start
+
         base = base_url(core.config.public_url, request.scope, dict(request.scope["headers"]))
         return JSONResponse(document(base), headers={"access-control-allow-origin": "*"})
 
