@@ -1,0 +1,75 @@
+"""`dir/*`: the directory's functions. Each write waits for the host to keep it before it answers.
+
+Source: HTTP API manual, api/dir.
+"""
+
+from typing import Any
+
+from . import errors
+from .call import Call, Result
+from .errors import ApiError, invalid, missing
+
+
+async def _written(call: Call, reply: dict[str, Any], before: int) -> Result:
+    await call.unit.directory_changed(before)
+    return reply
+
+
+def dir_template(call: Call) -> Result:
+    """dir/template."""
+    return call.unit.directory.template()
+
+
+async def dir_create(call: Call) -> Result:
+    """dir/create. `force` is taken from the query and from the body."""
+    directory = call.unit.directory
+    before = directory.timestamp
+    users = call.objects("users")
+    force = call.flag("force", False)
+    if not users:
+        return {"series": directory.series}
+    return await _written(call, directory.create(users, force=force), before)
+
+
+async def dir_update(call: Call) -> Result:
+    """dir/update."""
+    directory = call.unit.directory
+    before = directory.timestamp
+    users = call.objects("users")
+    if users is None:
+        raise missing("users")
+    return await _written(call, directory.update(users), before)
+
+
+async def dir_delete(call: Call) -> Result:
+    """dir/delete, by UUIDs or by owner."""
+    directory = call.unit.directory
+    before = directory.timestamp
+    users, owner = call.objects("users"), call.params.get("owner")
+    if users is not None and owner is not None:
+        raise ApiError(errors.COLLISION, param="owner")
+    if users is not None:
+        return await _written(call, directory.delete(users), before)
+    if owner is None:
+        raise missing("users")
+    return await _written(call, directory.delete_owner(owner), before)
+
+
+def dir_get(call: Call) -> Result:
+    """dir/get."""
+    users = call.objects("users")
+    if users is None:
+        raise missing("users")
+    return call.unit.directory.get(users, call.names("fields"))
+
+
+def dir_query(call: Call) -> Result:
+    """dir/query."""
+    series = call.body.get("series", call.params.get("series"))
+    if series is not None and not isinstance(series, str):
+        raise invalid("series")
+    iterator = call.body.get("iterator") or {}
+    since = iterator.get("timestamp", 0) if isinstance(iterator, dict) else None
+    if not isinstance(since, int) or isinstance(since, bool) or since < 0:
+        raise invalid("iterator")
+    return call.unit.directory.query(series, since, call.names("fields"))
