@@ -29,7 +29,7 @@ from doorward.core.workspaces import first_sandbox
 from doorward.crypto import Vault, load_master
 from doorward.errors import NotFound
 from doorward.ids import new_id
-from doorward.providers import registry
+from doorward.providers.registry import registry
 from doorward.store import due
 from doorward.store.db import Database
 from doorward.store.open import open_store
