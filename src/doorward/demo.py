@@ -256,7 +256,7 @@ class _Reader(HTMLParser):
             if "selected" in given:
                 self._select.value = given.get("value", "")
             return
-        if tag not in ("input", "select", "button", "textarea") or "disabled" in given:
+        if tag not in ("input", "select", "button", "textarea"):
             return
         kind = given.get("type", {"input": "text", "button": "submit"}.get(tag, tag)).lower()
         default = "on" if kind in ("checkbox", "radio") else ""
@@ -289,6 +289,13 @@ class _Reader(HTMLParser):
             self.heading = f"{self.heading} {words}".strip()
         elif self._open:
             self.alerts[-1] = f"{self.alerts[-1]} {words}".strip()
+
+
+def read_page(url: str, status: int, html: str) -> Page:
+    """What a browser without script sees of it."""
+    reader = _Reader()
+    reader.feed(html)
+    return Page(url, status, reader.heading, reader.forms, reader.alerts)
 
 
 class WebviewError(Exception):
@@ -346,9 +353,7 @@ class Browser:
             if stay.left_for is not None:
                 self.left_for = stay.left_for
                 return Page(stay.left_for, reply.status, "", [], [])
-            page = _Reader()
-            page.feed(reply.read().decode())
-            return Page(reply.url, reply.status, page.heading, page.forms, page.alerts)
+            return read_page(reply.url, reply.status, reply.read().decode())
 
     def walk(self, url: str, *, pages: int = 25) -> list[Page]:
         """From a webview's address to its end: the page without a form. Raises WebviewError when it gets stuck."""
@@ -363,9 +368,13 @@ class Browser:
             form = self.main_form(page)
             if form is None:
                 return seen
-            page.sent = self.fill(form)
-            page = self.open(urllib.parse.urljoin(page.url, form.action) if form.action else page.url, page.sent)
+            page = self.submit(page, form)
         raise WebviewError(f"No end after {pages} pages; the last is {page.title!r}")
+
+    def submit(self, page: Page, form: Form) -> Page:
+        """Fill in a form of a page and send it. The page that follows."""
+        page.sent = self.fill(form)
+        return self.open(urllib.parse.urljoin(page.url, form.action) if form.action else page.url, page.sent)
 
     def main_form(self, page: Page) -> Form | None:
         """The form with most to fill in."""
@@ -377,6 +386,8 @@ class Browser:
         sent: dict[str, list[str]] = {}
         for entry in form.fields:
             if not entry.name or entry.kind in ("submit", "button", "reset", "image", "file"):
+                continue
+            if "disabled" in entry.attributes:
                 continue
             if entry.kind == "radio" and entry.name in sent:
                 continue
@@ -403,7 +414,7 @@ class Browser:
     def main_button(self, form: Form) -> Field:
         """The brand wanted, else the one marked as primary, else the first that does not lead away."""
 
-        def rank(button: Field) -> tuple[bool, bool, bool]:
+        def rank(button: Field) -> tuple[bool, ...]:
             leads_away = re.search(r"\b(back|cancel|skip|another|later|retry)\b", button.text, re.IGNORECASE)
             return (
                 button.value != self.brand,
@@ -451,8 +462,8 @@ def _webview(story: _Story, seam: Any) -> None:
 
     story.call("the owner opens the page: jane@example.com / 1234, all devices, jane / 1234 for each")
     for page in Browser().walk(webview.url):
-        fields = [name for name in page.sent if not name.startswith(("csrf", "_"))]
-        story.says(f"page: {page.title or '(no heading)'}{'  ← ' + ', '.join(fields) if fields else ''}")
+        filled = {entry.name for form in page.forms for entry in form.fields if entry.kind not in ("hidden", "submit")}
+        story.says(" ← ".join(filter(None, (f"page: {page.title}", ", ".join(n for n in page.sent if n in filled)))))
 
     story.call("seam.connect_webviews.get(connect_webview_id)")
     webview = seam.connect_webviews.get(connect_webview_id=webview.connect_webview_id)

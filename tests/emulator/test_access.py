@@ -263,3 +263,10 @@ async def test_a_tampered_housing_is_reported(intercom: Device) -> None:
     assert await intercom.happened("TamperSwitchActivated") == [("TamperSwitchActivated", {"state": "in"})]
     with pytest.raises(KeyError):
         intercom.unit.set_input("relay1", True)
+
+
+async def test_older_firmware_does_not_say_whether_access_was_granted() -> None:
+    async with device(quirks=Quirks(grantaccess_has_result=False)) as intercom:
+        await add(intercom)
+        assert await intercom.ok("accesspoint/grantaccess", id=0, user=ANN) is None
+        assert intercom.unit.switches[1].active

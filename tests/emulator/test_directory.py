@@ -160,6 +160,16 @@ async def test_numbers_as_pins_may_be_taken() -> None:
         assert (await get(intercom, "access.pin"))["access"] == {"pin": "1234"}
 
 
+async def test_keys_with_an_index_and_long_lists_may_be_refused() -> None:
+    async with device(quirks=Quirks(index_in_update_keys=False, max_entries_per_call=2)) as intercom:
+        await create(intercom, {"uuid": KNOWN})
+        assert errors(await update(intercom, **{"access.code[1]": "33333"})) == [
+            ("EDIR_FIELD_NAME_UNKNOWN", "access.code[1]")
+        ]
+        assert await intercom.error("dir/create", method="PUT", json={"users": [{}] * 3}) == (13, "users")
+        assert len(intercom.unit.directory) == 1
+
+
 async def test_the_array_index_may_be_missing_in_errors() -> None:
     async with device(quirks=Quirks(index_in_error_field=False)) as intercom:
         result = await create(intercom, {"access": {"code": ["", "x"]}})

@@ -151,3 +151,12 @@ async def test_an_inverted_switch_releases_its_output() -> None:
 async def test_actions_may_ignore_case() -> None:
     async with device(quirks=Quirks(ignore_action_case=True)) as intercom:
         assert await act(intercom, "ON")
+
+
+async def test_old_firmware_tells_no_locks_and_counts_states() -> None:
+    quirks = Quirks(status_shows_locks=False, numbers_in_switch_events=True)
+    async with device(quirks=quirks) as intercom:
+        await act(intercom, "on")
+        assert await state(intercom) == {"switch": 1, "active": True}
+        ((_, params),) = await intercom.happened("SwitchStateChanged")
+        assert params["state"] is not True and params["state"] == 1

@@ -110,13 +110,16 @@ def is_guessable(pin: str) -> bool:
     return len(gaps) == 1 or len(set(pin)) < 3
 
 
-def random_pin(core: Core, device: DeviceRow, report: DeviceReport, taken: set[str], length: float | None) -> str:
-    """A PIN that nobody has on this device. `length` if the device takes it, else its shortest."""
+async def random_pin(
+    read: Reader, core: Core, device: DeviceRow, report: DeviceReport, length: float | None
+) -> tuple[str, str]:
+    """A PIN that nobody has on this device, and its hash. `length` if the device takes it, else its shortest."""
     digits = int(length) if length is not None and length in report.code_lengths else min(report.code_lengths)
-    for _ in range(2000):
+    for _ in range(500):
         pin = "".join(secrets.choice("0123456789") for _ in range(digits))
-        if not is_guessable(pin) and pin_hash(core, device, pin) not in taken:
-            return pin
+        digest = pin_hash(core, device, pin)
+        if not is_guessable(pin) and not await store.has_hash(read, device.workspace_id, device.device_id, digest):
+            return pin, digest
     raise Unavailable("No free PIN was found on this device. Ask for a longer one with preferred_code_length.")
 
 
@@ -180,9 +183,7 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Wish) -> tup
         pin, digest = wish.code, pin_hash(core, device, wish.code)
         await _refuse_duplicate(tx, device, digest, starts_at, ends_at)
     else:
-        taken = await store.hashes_of_device(tx, workspace_id, device.device_id)
-        pin = random_pin(core, device, report, taken, wish.preferred_code_length)
-        digest = pin_hash(core, device, pin)
+        pin, digest = await random_pin(tx, core, device, report, wish.preferred_code_length)
     core.limits.check("access_code_create", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     access_code_id = new_id()
     row = CodeRow(
@@ -330,8 +331,8 @@ async def delete(
 async def generate(read: Reader, core: Core, workspace_id: str, device_id: str) -> str:
     """A PIN that is free on the device now. It is not reserved."""
     device = await devices.get(read, workspace_id, device_id)
-    taken = await store.hashes_of_device(read, workspace_id, device_id)
-    return random_pin(core, device, takes_codes(device), taken, None)
+    pin, _ = await random_pin(read, core, device, takes_codes(device), None)
+    return pin
 
 
 # ---------------------------------------------------------------- shown

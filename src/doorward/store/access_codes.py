@@ -114,13 +114,40 @@ async def of_device(read: Reader, workspace_id: str, device_id: str) -> list[Cod
     return [CodeRow(*row) for row in rows]
 
 
-async def hashes_of_device(read: Reader, workspace_id: str, device_id: str) -> set[str]:
-    rows = await read.all(
-        "SELECT code_hash FROM access_codes WHERE workspace_id = $1 AND device_id = $2 AND code_hash IS NOT NULL",
+async def has_hash(read: Reader, workspace_id: str, device_id: str, code_hash: str) -> bool:
+    """Some code of the device has this PIN."""
+    row = await read.one(
+        "SELECT 1 FROM access_codes WHERE workspace_id = $1 AND device_id = $2 AND code_hash = $3 LIMIT 1",
         workspace_id,
         device_id,
+        code_hash,
     )
-    return {row[0] for row in rows}
+    return row is not None
+
+
+async def needing_work(read: Reader, workspace_id: str, device_id: str, now: int) -> list[CodeRow]:
+    """Managed codes of a device that are not as they should be at this instant."""
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 AND ("
+        "is_wanted = 0 OR held_revision IS NULL OR held_revision <> revision OR ends_at <= $3 "
+        "OR (status <> 'set' AND (starts_at IS NULL OR starts_at <= $3))) ORDER BY created_at, access_code_id",
+        workspace_id,
+        device_id,
+        now,
+    )
+    return [CodeRow(*row) for row in rows]
+
+
+async def next_change_at(read: Reader, workspace_id: str, device_id: str, now: int) -> int | None:
+    """When the next managed code of a device begins or ends by itself."""
+    row = await read.one(
+        "SELECT MIN(CASE WHEN starts_at > $3 THEN starts_at ELSE ends_at END) FROM access_codes "
+        "WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 AND ends_at > $3",
+        workspace_id,
+        device_id,
+        now,
+    )
+    return row[0] if row else None
 
 
 async def add(tx: Tx, row: CodeRow) -> None:

@@ -136,14 +136,13 @@ class Reconciler:
         if self._full_read_at[device_id] <= now:
             await self._read_all(row, link)
             self._full_read_at[device_id] = now + FULL_READ_MS
-        codes = {c.access_code_id: c for c in await store.of_device(core.db.read, workspace_id, device_id)}
-        managed = [c for c in codes.values() if c.is_managed]
+        codes = {c.access_code_id: c for c in await store.needing_work(core.db.read, workspace_id, device_id, now)}
         report = devices.report_of(row)
         steps, wake = plan.steps(
-            [rules.planned(core, c) for c in managed],
+            [rules.planned(core, c) for c in codes.values()],
             keeps_schedules=report.keeps_schedules,
             now=now,
-            begun={c.access_code_id: c.status == "set" for c in managed},
+            begun={c.access_code_id: c.status == "set" for c in codes.values()},
         )
         retry: list[int] = []
         for step in steps:
@@ -153,7 +152,8 @@ class Reconciler:
             at = await self._step(row, report, link, step, codes[step.code.code_id])
             if at is not None:
                 retry.append(at)
-        times = [self._full_read_at[device_id], *retry, *([wake] if wake is not None else [])]
+        change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
+        times = [self._full_read_at[device_id], *retry, *(at for at in (wake, change) if at is not None)]
         return max(min(times), now + 20)
 
     # ------------------------------------------------------------ one step

@@ -153,7 +153,7 @@ class Schema:
         wanted: dict[str, Any] = {}
         for key, value in entry.items():
             tokens = parse_path(key) if key else ()
-            if not tokens:
+            if not tokens or ("[" in key and not quirks.index_in_update_keys):
                 raise FieldProblem(NAME_UNKNOWN, key)
             for leaf, item in self._walk(tokens, value, quirks):
                 if leaf.path not in READ_ONLY:

@@ -15,6 +15,14 @@ async def _written(call: Call, reply: dict[str, Any], before: int) -> Result:
     return reply
 
 
+def _users(call: Call) -> list[Any] | None:
+    users = call.objects("users")
+    limit = call.unit.quirks.max_entries_per_call
+    if users is not None and limit is not None and len(users) > limit:
+        raise ApiError(errors.TOO_BIG, param="users")
+    return users
+
+
 def dir_template(call: Call) -> Result:
     """dir/template."""
     return call.unit.directory.template()
@@ -24,7 +32,7 @@ async def dir_create(call: Call) -> Result:
     """dir/create. `force` is taken from the query and from the body."""
     directory = call.unit.directory
     before = directory.timestamp
-    users = call.objects("users")
+    users = _users(call)
     force = call.flag("force", False)
     if not users:
         return {"series": directory.series}
@@ -35,7 +43,7 @@ async def dir_update(call: Call) -> Result:
     """dir/update."""
     directory = call.unit.directory
     before = directory.timestamp
-    users = call.objects("users")
+    users = _users(call)
     if users is None:
         raise missing("users")
     return await _written(call, directory.update(users), before)
@@ -45,7 +53,7 @@ async def dir_delete(call: Call) -> Result:
     """dir/delete, by UUIDs or by owner."""
     directory = call.unit.directory
     before = directory.timestamp
-    users, owner = call.objects("users"), call.params.get("owner")
+    users, owner = _users(call), call.params.get("owner")
     if users is not None and owner is not None:
         raise ApiError(errors.COLLISION, param="owner")
     if users is not None:

@@ -61,6 +61,10 @@ class Quirks:
     """`lock` also forgets that a bistable switch was on, so `unlock` does not open the door."""
     latch_survives_boot: bool = False
     """A bistable switch that was on is on again after a reboot."""
+    status_shows_locks: bool = True
+    """`switch/status` has `locked` and `held`; firmware 2.1x had neither (manual)."""
+    numbers_in_switch_events: bool = False
+    """`SwitchStateChanged` says 1 and 0, as old firmware did (seen in the field)."""
     restart_delay_s: float = 0.2
     """From the reply to `system/restart` until the lines drop."""
     restart_outage_s: float = 3.0
@@ -91,6 +95,10 @@ class Quirks:
     """Longest switch code, after the text of the web interface."""
     pin_may_be_number: bool = False
     """Accept a PIN or code sent as a JSON number."""
+    index_in_update_keys: bool = True
+    """`dir/update` takes keys such as `access.code[1]`; False: no field of that name."""
+    max_entries_per_call: int | None = None
+    """More entries in one write are code 13; None: the body's size is the only limit."""
     name_max_length: int = 63
     """Longest name, in characters."""
     index_in_error_field: bool = True
@@ -117,6 +125,8 @@ class Quirks:
     """An unknown code is followed by `UserRejected` with an empty name; older firmware stops at `CodeEntered`."""
     invalid_code_names_user: bool = True
     """`CodeEntered` of a known but not valid code carries the user's UUID."""
+    grantaccess_has_result: bool = True
+    """`accesspoint/grantaccess` says whether it granted; older firmware only says that it was asked."""
     switch_codes_obey_validity: bool = True
     """A user's switch code works only within the user's validity."""
     switch_codes_obey_access_points: bool = False

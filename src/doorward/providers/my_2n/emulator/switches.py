@@ -145,7 +145,8 @@ class Switch:
             return
         if self.active:
             self._origin = origin
-        self._report("SwitchStateChanged", {"switch": self.number, "state": self.active, **origin.params()}, now)
+        state = int(self.active) if self._quirks.numbers_in_switch_events else self.active
+        self._report("SwitchStateChanged", {"switch": self.number, "state": state, **origin.params()}, now)
         self._drive(self.active, now)
 
     # ------------------------------------------------------------ time and power
@@ -200,12 +201,10 @@ class Switch:
 
     def status(self, now: int) -> dict[str, Any]:
         """One member of `switch/status`."""
-        shown: dict[str, Any] = {
-            "switch": self.number,
-            "active": self.active,
-            "locked": self.locked,
-            "held": self.held,
-        }
+        shown: dict[str, Any] = {"switch": self.number, "active": self.active}
+        if not self._quirks.status_shows_locks:
+            return shown
+        shown |= {"locked": self.locked, "held": self.held}
         if self.hold_until is not None:
             remaining = -((now - self.hold_until) // 1000)
             shown["holdTimeout"] = remaining if self._quirks.hold_timeout_is_remaining else self.hold_timeout_s
