@@ -28,7 +28,7 @@ from doorward.core.wake import Wake
 from doorward.core.workspaces import first_sandbox
 from doorward.crypto import Vault, load_master
 from doorward.errors import NotFound
-from doorward.ids import new_id
+from doorward.ids import new_id, request_id
 from doorward.providers.registry import registry
 from doorward.store import due
 from doorward.store.db import Database
@@ -173,13 +173,13 @@ async def _telemetry(_request: Request) -> Response:
 
 
 async def _not_found(request: Request, _exc: Exception) -> Response:
-    request_id = f"request_{new_id()}"
-    body = failure(RouteNotFound(f"There is no route {request.method} {request.url.path}"), request_id)
+    name = request_id()
+    body = failure(RouteNotFound(f"There is no route {request.method} {request.url.path}"), name)
     origin = request.headers.get("origin", "").encode() or None
 
     class Answer(Response):
         async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await respond(send, scope, 404, body, origin, request_id, {})
+            await respond(send, scope, 404, body, origin, name, {})
 
     return Answer()
 

@@ -7,11 +7,11 @@ long part is stored; it is 140 random bits, so a slow hash would add nothing.
 
 import hashlib
 import hmac
+import itertools
 import os
 import secrets
 import threading
 import time
-import uuid
 from dataclasses import dataclass
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -28,7 +28,17 @@ def new_id() -> str:
         _last = max(_last + 1, (time.time_ns() // 1_000_000) << 12)
         stamp, count = _last >> 12, _last & 0xFFF
     value = (stamp << 80) | (0x7 << 76) | (count << 64) | (0b10 << 62) | (int.from_bytes(os.urandom(8)) >> 2)
-    return str(uuid.UUID(int=value))
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+_requests = itertools.count(1)
+_process = secrets.token_hex(6)
+
+
+def request_id() -> str:
+    """Names a request in answers and logs."""
+    return f"request_{_process}{next(_requests):x}"
 
 
 def base58(length: int) -> str:

@@ -18,7 +18,7 @@ from doorward.store import access_codes as code_store
 from doorward.store import connect_webviews
 from doorward.store import devices as store
 from doorward.store.db import Tx, Where, like
-from doorward.store.devices import SeenDevice
+from doorward.store.devices import Version
 from doorward.wire import time
 from doorward.wire.device import Device, DeviceProvider, UnmanagedDevice
 from doorward.wire.events import device as event
@@ -62,22 +62,30 @@ Flag = Literal[
 # ---------------------------------------------------------------- shared
 
 
-def encoded(req: Request, *seen: SeenDevice, as_list: bool = False) -> msgspec.Raw:
-    """Devices as JSON, made once however many keys they stand under."""
-    shown = [rules.wire(req.core, one, req.base_url) for one in seen]
-    return msgspec.Raw(msgspec.json.encode(shown if as_list else shown[0]))
+_shown = rules.Shown()
 
 
-async def find(req: Request, device_id: str | None, name: str | None, *, is_managed: bool) -> SeenDevice:
-    """A device by id, else by name. Raises DeviceNotFound."""
+async def one(req: Request, device_id: str | None, name: str | None, *, is_managed: bool) -> msgspec.Raw:
+    """A device by id, else by name, as JSON. Raises DeviceNotFound."""
     one_of(device_id=device_id, name=name)
     if device_id is not None:
-        seen = await store.see(req.db, req.workspace_id, device_id)
+        found = await store.version_of(req.db, req.workspace_id, device_id)
     else:
-        seen = await store.see_by_name(req.db, req.workspace_id, name or "")
-    if seen is None or bool(seen.row.is_managed) != is_managed:
+        found = await store.version_by_name(req.db, req.workspace_id, name or "")
+    shown = [] if found is None or bool(found.is_managed) != is_managed else await many(req, [found])
+    if not shown:
         raise DeviceNotFound(data={"device_id": device_id} if device_id else None)
-    return seen
+    return msgspec.Raw(shown[0])
+
+
+async def many(req: Request, versions: list[Version]) -> list[bytes]:
+    """Devices as JSON."""
+    return await _shown(req.core, req.workspace_id, versions, req.base_url)
+
+
+def as_list(shown: list[bytes]) -> msgspec.Raw:
+    """A JSON array of what is JSON already."""
+    return msgspec.Raw(b"[" + b",".join(shown) + b"]")
 
 
 async def owned(req: Request, p: Any, *, is_managed: bool) -> Where:
@@ -117,13 +125,13 @@ class Get(Params):
 @route("/devices/get", auth="ACKR", returns={"device": Device})
 async def get(req: Request, p: Get) -> dict[str, Any]:
     """Get a device, by id or by name."""
-    return {"device": encoded(req, await find(req, p.device_id, p.name, is_managed=True))}
+    return {"device": await one(req, p.device_id, p.name, is_managed=True)}
 
 
 @route("/devices/unmanaged/get", auth="AC", returns={"device": UnmanagedDevice})
 async def get_unmanaged(req: Request, p: Get) -> dict[str, Any]:
     """Get a device that is not managed, by id or by name."""
-    return {"device": encoded(req, await find(req, p.device_id, p.name, is_managed=False))}
+    return {"device": await one(req, p.device_id, p.name, is_managed=False)}
 
 
 class ListUnmanaged(Params):
@@ -204,11 +212,11 @@ async def _page(req: Request, p: ListUnmanaged, *, is_managed: bool, most: int) 
         )
     page.after(where, page.start(req, p.page_cursor), "d.created_at", "d.device_id")
     limit = min(p.limit, most)
-    rows = await store.see_page(req.db, where, limit + 1)
+    rows = await store.version_page(req.db, where, limit + 1)
     shown = rows[:limit]
-    last = (shown[-1].row.created_at, shown[-1].row.device_id) if shown else None
+    last = (shown[-1].created_at, shown[-1].device_id) if shown else None
     return {
-        "devices": [rules.wire(req.core, one, req.base_url) for one in shown],
+        "devices": as_list(await many(req, shown)),
         "pagination": page.page(req, len(rows) > limit, last),
     }
 

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from doorward import ids
 from doorward.api.auth import Authenticator
 from doorward.api.commands import Commands
 from doorward.api.query import parse_query
@@ -29,7 +30,6 @@ from doorward.errors import (
     TooLarge,
     Unavailable,
 )
-from doorward.ids import new_id
 from doorward.store.db import StoreUnavailable
 
 log = structlog.get_logger()
@@ -62,7 +62,7 @@ class Api:
         return route
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        request_id = f"request_{new_id()}"
+        request_id = ids.request_id()
         headers = dict(scope["headers"])
         extra: Mapping[str, str] = {}
         try:

@@ -25,7 +25,7 @@ class Get(Params):
 @route("/locks/get", auth="AC", returns={"device": Device, "lock": Device})
 async def get(req: Request, p: Get) -> dict[str, Any]:
     """Get a lock, by id or by name."""
-    shown = devices.encoded(req, await devices.find(req, p.device_id, p.name, is_managed=True))
+    shown = await devices.one(req, p.device_id, p.name, is_managed=True)
     return {"device": shown, "lock": shown}
 
 
@@ -51,7 +51,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     """List locks and intercoms, oldest first."""
     where = await devices.owned(req, p, is_managed=True)
     where.add("d.is_lock = 1")
-    shown = devices.encoded(req, *await store.see_page(req.db, where, devices.MOST), as_list=True)
+    shown = devices.as_list(await devices.many(req, await store.version_page(req.db, where, devices.MOST)))
     return {"devices": shown, "locks": shown}
 
 

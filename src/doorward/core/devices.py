@@ -11,7 +11,6 @@ from doorward.core.events import about_device, emit
 from doorward.errors import DeviceIsUnmanaged, DeviceNotFound
 from doorward.providers.base import (
     AccessDenied,
-    CodesChanged,
     DeviceEvent,
     DeviceReport,
     DoorbellRang,
@@ -23,7 +22,7 @@ from doorward.providers.base import (
 )
 from doorward.store import access_codes, devices, due
 from doorward.store.db import Reader, Tx
-from doorward.store.devices import DeviceRow, SeenDevice
+from doorward.store.devices import DeviceRow, SeenDevice, Version
 from doorward.wire import device as wire_types
 from doorward.wire.events import device as event
 from doorward.wire.time import iso
@@ -132,6 +131,34 @@ def wire(core: Core, seen: SeenDevice, base_url: str) -> wire_types.UnmanagedDev
         ),
         **common,
     )
+
+
+class Shown:
+    """Devices as JSON, made once for each of their states.
+
+    A device is shown far more often than it changes. Its row and its account's carry a version that every change
+    counts up, so what was made for a version stays right; what is old is simply never asked for again.
+    """
+
+    MOST = 20_000
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, int, int, str], bytes] = {}
+
+    async def __call__(self, core: Core, workspace_id: str, versions: list[Version], base_url: str) -> list[bytes]:
+        """The JSON of these devices, in their order. One that was deleted meanwhile is left out."""
+        made = self._made
+        keys = [(v.device_id, v.version, v.account_version, base_url) for v in versions]
+        missing = [key[0] for key in keys if key not in made]
+        current: dict[str, bytes] = {}
+        if missing:
+            if len(made) + len(missing) > self.MOST:
+                made.clear()
+            for seen in await devices.see_many(core.db.read, workspace_id, missing):
+                row, text = seen.row, msgspec.json.encode(wire(core, seen, base_url))
+                current[row.device_id] = made[row.device_id, row.version, seen.account_version, base_url] = text
+        found = ((current.get(key[0]) or made.get(key)) for key in keys)
+        return [text for text in found if text is not None]
 
 
 def _errors(seen: SeenDevice) -> list[dict[str, Any]]:
@@ -271,16 +298,14 @@ async def apply(tx: Tx, core: Core, workspace_id: str, device_id: str, happened:
             await emit(
                 tx, core, workspace_id, event.DeviceTampered(**about_device(row)), occurred_at=happened.occurred_at
             )
-        case CodesChanged():
-            pass  # work/watch asks for a check of the codes
         case _:
             raise AssertionError(type(happened))
 
 
 async def _lock_moved(tx: Tx, core: Core, row: DeviceRow, happened: LockMoved) -> None:
     locked = int(happened.locked)
-    if happened.method == "remote" and row.locked == locked:
-        return  # our own command, told by its answer already
+    if happened.method in ("remote", "automatic") and row.locked == locked:
+        return  # the end of our own command, told by its answer already
     row = await devices.change(tx, row, locked=locked)
     await _moved(
         tx,

@@ -60,13 +60,12 @@ async def add(tx: Tx, row: AccountRow) -> None:
 
 async def change(tx: Tx, row: AccountRow, **values: Any) -> AccountRow:
     """Set columns, and return the row as it then is."""
-    values["version"] = row.version + 1
     where = Where()
     sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
     where.add("workspace_id = {}", row.workspace_id)
     where.add("connected_account_id = {}", row.connected_account_id)
-    await tx.run(f"UPDATE connected_accounts SET {sets} WHERE {where}", *where.args)
-    return msgspec.structs.replace(row, **values)
+    await tx.run(f"UPDATE connected_accounts SET version = version + 1, {sets} WHERE {where}", *where.args)
+    return msgspec.structs.replace(row, **values, version=row.version + 1)
 
 
 async def delete(tx: Tx, workspace_id: str, connected_account_id: str) -> int:

@@ -36,25 +36,41 @@ class DeviceRow(msgspec.Struct, frozen=True):
 
 
 _SELECT = f"SELECT {columns(DeviceRow)} FROM devices"
-# Readers get a device together with its account's errors: both make up what is said of it.
-_JOINED = (
-    f"SELECT {columns(DeviceRow, 'd.')}, a.errors_json, a.custom_metadata_json FROM devices d "
+# A device as it is shown follows from its own version and its account's: see `core.devices.Shown`.
+_VERSIONS = (
+    "SELECT d.device_id, d.version, a.version, d.created_at, d.is_managed FROM devices d "
     "JOIN connected_accounts a "
     "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id"
 )
+# Readers get a device together with its account's errors: both make up what is said of it.
+_JOINED = (
+    f"SELECT {columns(DeviceRow, 'd.')}, a.version, a.errors_json FROM devices d "
+    "JOIN connected_accounts a "
+    "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id"
+)
+
+
+class Version(msgspec.Struct, frozen=True):
+    """Which state of which device, and where it stands in a list."""
+
+    device_id: str
+    version: int
+    account_version: int
+    created_at: int
+    is_managed: int
 
 
 class SeenDevice(msgspec.Struct, frozen=True):
     """A device with what is wrong with its account."""
 
     row: DeviceRow
+    account_version: int
     account_errors_json: str
-    account_metadata_json: str
 
 
 def _seen(row: Any) -> SeenDevice:
-    *device, errors, metadata = row
-    return SeenDevice(DeviceRow(*device), errors, metadata)
+    *device, version, errors = row
+    return SeenDevice(DeviceRow(*device), version, errors)
 
 
 async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow | None:
@@ -62,26 +78,34 @@ async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow | No
     return DeviceRow(*row) if row else None
 
 
-async def see(read: Reader, workspace_id: str, device_id: str) -> SeenDevice | None:
-    row = await read.one(f"{_JOINED} WHERE d.workspace_id = $1 AND d.device_id = $2", workspace_id, device_id)
-    return _seen(row) if row else None
+async def version_of(read: Reader, workspace_id: str, device_id: str) -> Version | None:
+    row = await read.one(f"{_VERSIONS} WHERE d.workspace_id = $1 AND d.device_id = $2", workspace_id, device_id)
+    return Version(*row) if row else None
 
 
-async def see_by_name(read: Reader, workspace_id: str, name: str) -> SeenDevice | None:
+async def version_by_name(read: Reader, workspace_id: str, name: str) -> Version | None:
     row = await read.one(
-        f"{_JOINED} WHERE d.workspace_id = $1 AND (d.nickname = $2 OR (d.nickname IS NULL AND d.name = $2)) "
+        f"{_VERSIONS} WHERE d.workspace_id = $1 AND (d.nickname = $2 OR (d.nickname IS NULL AND d.name = $2)) "
         "ORDER BY d.created_at, d.device_id LIMIT 1",
         workspace_id,
         name,
     )
-    return _seen(row) if row else None
+    return Version(*row) if row else None
 
 
-async def see_page(read: Reader, where: Where, limit: int) -> list[SeenDevice]:
+async def version_page(read: Reader, where: Where, limit: int) -> list[Version]:
     """Columns in `where` carry the prefix `d.`."""
     rows = await read.all(
-        f"{_JOINED} WHERE {where} ORDER BY d.created_at, d.device_id LIMIT {where.bind(limit)}", *where.args
+        f"{_VERSIONS} WHERE {where} ORDER BY d.created_at, d.device_id LIMIT {where.bind(limit)}", *where.args
     )
+    return [Version(*row) for row in rows]
+
+
+async def see_many(read: Reader, workspace_id: str, device_ids: list[str]) -> list[SeenDevice]:
+    where = Where()
+    where.add("d.workspace_id = {}", workspace_id)
+    where.any_of("d.device_id", device_ids)
+    rows = await read.all(f"{_JOINED} WHERE {where}", *where.args)
     return [_seen(row) for row in rows]
 
 
@@ -116,13 +140,13 @@ async def add(tx: Tx, row: DeviceRow) -> None:
 
 async def change(tx: Tx, row: DeviceRow, **values: Any) -> DeviceRow:
     """Set columns, and return the row as it then is."""
-    values["version"] = row.version + 1
     where = Where()
     sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
     where.add("workspace_id = {}", row.workspace_id)
     where.add("device_id = {}", row.device_id)
-    await tx.run(f"UPDATE devices SET {sets} WHERE {where}", *where.args)
-    return msgspec.structs.replace(row, **values)
+    # Counted by the database: two writers at once never make two states of one version.
+    await tx.run(f"UPDATE devices SET version = version + 1, {sets} WHERE {where}", *where.args)
+    return msgspec.structs.replace(row, **values, version=row.version + 1)
 
 
 async def delete(tx: Tx, workspace_id: str, device_id: str) -> int:

@@ -112,16 +112,21 @@ class Watcher:
 
     async def _take(self, workspace_id: str, device_id: str, happened: DeviceEvent) -> None:
         core = self._core
+        if isinstance(happened, CodesChanged):
+            if not self._reconciler.wrote_lately(device_id):
+                self._reconciler.ask_full_read(device_id)
+                await core.db.write(self._look_at_codes, workspace_id, device_id, EDITED_MS)
+            return
         if isinstance(happened, LockMoved) and happened.method == "remote":
             # Our own command says so itself, and knows more: let it speak first.
             await self._commander.settled(workspace_id, device_id)
+            row = await store.get(core.db.read, workspace_id, device_id)
+            if row is None or row.locked == int(happened.locked):
+                return
         await core.db.write(devices.apply, core, workspace_id, device_id, happened)
         if isinstance(happened, StateRead):
             self._reconciler.ask_full_read(device_id)
             await core.db.write(self._look_at_codes, workspace_id, device_id, 0)
-        elif isinstance(happened, CodesChanged) and not self._reconciler.wrote_lately(device_id):
-            self._reconciler.ask_full_read(device_id)
-            await core.db.write(self._look_at_codes, workspace_id, device_id, EDITED_MS)
 
     async def _look_at_codes(self, tx: Tx, workspace_id: str, device_id: str, wait_ms: int) -> None:
         await due.put(tx, workspace_id, KIND, device_id, self._core.clock.now() + wait_ms)

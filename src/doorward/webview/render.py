@@ -1,0 +1,105 @@
+"""Turns a login's state into a page."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from doorward.core import webviews
+from doorward.core.context import Core
+from doorward.core.webviews import Visit
+from doorward.core.workspaces import partner_name
+from doorward.providers.base import OfferedDevice, Provider
+from doorward.store.connect_webviews import WebviewRow
+from doorward.webview import ending, steps
+from doorward.webview.assets import asset
+from doorward.webview.forms import MOST_TEXT, PageError
+from doorward.webview.hints import SANDBOX_LOGINS, access_asked_for
+from doorward.webview.steps import Again
+from doorward.webview.theme import Theme, theme_of
+
+_templates = Environment(
+    loader=PackageLoader("doorward.webview"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_templates.globals.update(asset=asset, most_text=MOST_TEXT)
+
+
+def headers(row: WebviewRow | None) -> dict[str, str]:
+    """Headers of every page. Being embedded in any site is what a webview is for."""
+    targets = ending.form_targets(row) if row else []
+    policy = (
+        "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'",
+        " ".join(("form-action 'self'", *targets)),
+        "base-uri 'none'; frame-ancestors *",
+    )
+    return {
+        "cache-control": "no-store",
+        "content-security-policy": "; ".join(policy),
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+    }
+
+
+def problem(error: PageError) -> Response:
+    """A page for what is no step of a login."""
+    html = _templates.get_template("problem.html").render(
+        title=error.title, message=error.message, theme=Theme(), partner=None
+    )
+    return Response(html, error.status, headers(None), "text/html")
+
+
+def step(core: Core, visit: Visit, csrf: str, again: Again | None = None) -> Response:
+    """The step that a login stands at; `again`: what was not right about what was typed."""
+    name = steps.current(core, visit)
+    provider = webviews.provider_of(core, visit)
+    workspace = visit.workspace
+    hint = SANDBOX_LOGINS.get(provider.key) if provider and workspace.is_sandbox else None
+    values: dict[str, Any] = {
+        "again": again,
+        "brands": webviews.offered(core, visit),
+        "csrf": csrf,
+        "flow": visit.flow,
+        "hint": hint,
+        "partner": partner_name(workspace),
+        "provider": provider,
+        "is_sandbox": bool(workspace.is_sandbox),
+        "row": visit.row,
+        "steps": _steps(provider, visit) if name in ("account", "choose", "device", "review") else None,
+        "step_number": {"account": 1, "choose": 2}.get(name),
+        "theme": theme_of(workspace.customization_json),
+    }
+    if name == "consent":
+        values["access"] = access_asked_for(values["brands"])
+    elif name == "device":
+        values |= _device(visit)
+    elif name == "review":
+        values |= _review(visit)
+    elif name == "ended":
+        values |= {"went_well": visit.row.status == "authorized", "target": ending.redirect_url(visit.row)}
+    if values["steps"] and values["step_number"] is None:
+        values["step_number"] = values["steps"]
+    html = _templates.get_template(f"{name}.html").render(values)
+    more = {"retry-after": str(again.retry_after)} if again and again.retry_after else {}
+    return Response(html, again.status if again else 200, {**headers(visit.row), **more}, "text/html")
+
+
+def _steps(provider: Provider | None, visit: Visit) -> int:
+    """How many numbered steps a login has."""
+    has_device_logins = provider is not None and provider.device_form is not None
+    return 1 + (not steps.takes_all(visit)) + has_device_logins
+
+
+def _device(visit: Visit) -> dict[str, Any]:
+    flow = visit.flow
+    device = flow.waiting[0]
+    return {"device": device, "number": flow.chosen.index(device.ref) + 1, "left": len(flow.waiting) - 1}
+
+
+def _review(visit: Visit) -> dict[str, Any]:
+    chosen: list[OfferedDevice] = [d for ref in visit.flow.chosen if (d := visit.flow.offered(ref))]
+    skipped = [d for d in chosen if d.ref in visit.flow.skipped]
+    return {"ready": [d for d in chosen if d not in skipped], "skipped": skipped}

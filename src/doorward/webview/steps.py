@@ -1,0 +1,249 @@
+"""The steps of a login: which one comes next, and what each form does.
+
+    consent → (brand) → account → choose → device, one after the other → (review) → the end
+
+A step follows from what is stored, so the page can be left, opened again and sent twice. What belongs to another
+step than the current one does nothing.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from doorward.core import webviews
+from doorward.core.context import Core
+from doorward.core.webviews import Visit
+from doorward.providers.base import LoginForm, NotAuthorized, OfferedDevice, Provider, ProviderError
+from doorward.webview import forms
+from doorward.webview.forms import Posted
+from doorward.webview.throttle import Throttle
+
+AT_ONCE = 8
+"""Devices that are asked at the same time."""
+
+
+class Again(Exception):
+    """Something typed was not right: the step is shown again, with a sentence that helps."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        visit: Visit | None = None,
+        fields: Mapping[str, str] | None = None,
+        typed: Mapping[str, str] | None = None,
+        status: int = 422,
+        retry_after: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.visit = visit
+        """Where it stands by now, when it has moved on meanwhile."""
+        self.fields = fields or {}
+        """Field → its own sentence; an empty one only marks it."""
+        self.typed = typed or {}
+        """What to show again; never a password."""
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One form that was sent."""
+
+    core: Core
+    throttle: Throttle
+    visit: Visit
+    posted: Posted = field(repr=False)
+
+    @property
+    def provider(self) -> Provider:
+        """The brand: every step that asks for it comes after it was chosen."""
+        provider = webviews.provider_of(self.core, self.visit)
+        assert provider is not None
+        return provider
+
+
+def current(core: Core, visit: Visit) -> str:
+    """The step that a login stands at."""
+    flow = visit.flow
+    if visit.row.status != "pending":
+        return "ended"
+    if not flow.consented:
+        return "consent"
+    provider = webviews.provider_of(core, visit)
+    if provider is None:
+        return "brand"
+    if flow.account is None:
+        return "account"
+    if not flow.chosen:
+        return "choose"
+    if provider.device_form is not None and flow.waiting:
+        return "device"
+    return "review"
+
+
+async def act(turn: Turn) -> Visit:
+    """Do what the form asks. Raises Again."""
+    step = current(turn.core, turn.visit)
+    asked = turn.posted.one("step")
+    if asked == "back":
+        return await _back(turn, step) if turn.posted.one("from") == step else turn.visit
+    if step == "consent" and asked == step:
+        return await webviews.save(turn.core, turn.visit, consented=True)
+    if step == "brand" and asked == step:
+        return await _brand(turn)
+    if step == "account" and asked == step:
+        return await _account(turn)
+    if step == "choose" and asked == step:
+        return await _choose(turn)
+    if step == "device" and asked in ("device", "skip"):
+        return await _device(turn)
+    if step == "review" and asked == "retry":
+        return await webviews.save(turn.core, turn.visit, skipped=())
+    if step == "review" and asked == "finish":
+        return await _finish(turn, turn.visit)
+    return turn.visit
+
+
+async def _back(turn: Turn, step: str) -> Visit:
+    if step == "account" and len(webviews.offered(turn.core, turn.visit)) > 1:
+        return await webviews.save(turn.core, turn.visit, provider=None)
+    if step == "choose" or (step in ("device", "review") and takes_all(turn.visit)):
+        return await webviews.save(turn.core, turn.visit, account=None, chosen=(), logins={}, skipped=())
+    if step in ("device", "review"):
+        return await webviews.save(turn.core, turn.visit, chosen=())
+    return turn.visit
+
+
+def takes_all(visit: Visit) -> bool:
+    """Nobody chooses: every device of the account is taken."""
+    return visit.row.device_selection_mode == "none"
+
+
+async def _brand(turn: Turn) -> Visit:
+    key = turn.posted.one("provider")
+    if not any(brand.key == key for brand in webviews.offered(turn.core, turn.visit)):
+        raise Again("Choose the brand of your devices.")
+    return await webviews.save(turn.core, turn.visit, provider=key)
+
+
+async def _account(turn: Turn) -> Visit:
+    form = turn.provider.account_form
+    values = _login(turn, form)
+    try:
+        visit = await webviews.log_in(turn.core, turn.visit, turn.provider, values)
+    except ProviderError as exc:
+        raise _failed(turn, form, values, exc) from None
+    if takes_all(visit) and visit.flow.account is not None and visit.row.status == "pending":
+        refs = [device.ref for device in visit.flow.account.devices]
+        return await _go_on(turn, await webviews.choose(turn.core, visit, refs))
+    return visit
+
+
+async def _choose(turn: Turn) -> Visit:
+    visit = await webviews.choose(turn.core, turn.visit, turn.posted.all("device"))
+    if not visit.flow.chosen:
+        raise Again("Choose at least one device to continue.")
+    return await _go_on(turn, visit)
+
+
+async def _device(turn: Turn) -> Visit:
+    ref = turn.posted.one("device")
+    if not any(device.ref == ref for device in turn.visit.flow.waiting):
+        return turn.visit  # sent twice: it is logged in by now
+    if turn.posted.one("step") == "skip":
+        return await _go_on(turn, await webviews.skip_device(turn.core, turn.visit, ref))
+    form = turn.provider.device_form
+    assert form is not None
+    values = _login(turn, form)
+    try:
+        visit = await webviews.log_in_device(turn.core, turn.visit, turn.provider, ref, values)
+    except ProviderError as exc:
+        raise _failed(turn, form, values, exc) from None
+    if turn.posted.one("same_login") and visit.flow.waiting:
+        visit = await _same_login(turn, form, visit, values)
+    return await _go_on(turn, visit)
+
+
+async def _same_login(turn: Turn, form: LoginForm, visit: Visit, values: Mapping[str, str]) -> Visit:
+    """Try one login on all that wait, and keep what worked. Raises Again for the first that did not."""
+    assert visit.flow.account is not None
+    account, room = visit.flow.account, asyncio.Semaphore(AT_ONCE)
+
+    async def ask(device: OfferedDevice) -> Mapping[str, object] | ProviderError:
+        async with room:
+            try:
+                return (await turn.provider.log_in_device(visit.place, account, device.ref, values)).secret
+            except ProviderError as exc:
+                return exc
+
+    waiting = visit.flow.waiting
+    answers = await asyncio.gather(*(ask(device) for device in waiting))
+    worked = {d.ref: dict(a) for d, a in zip(waiting, answers, strict=True) if not isinstance(a, ProviderError)}
+    visit = await webviews.save(turn.core, visit, logins={**visit.flow.logins, **worked})
+    troubles = [a for a in answers if isinstance(a, ProviderError)]
+    if troubles:
+        names = _listed([device.name for device in visit.flow.waiting])
+        again = _failed(turn, form, values, troubles[0])
+        raise Again(
+            f"The same login did not work for {names}. {again.message}",
+            visit=visit,
+            fields=again.fields,
+            typed=again.typed,
+        )
+    return visit
+
+
+def _listed(names: list[str], most: int = 3) -> str:
+    """`A, B and C`, or `A, B, C and 4 more`."""
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+async def _go_on(turn: Turn, visit: Visit) -> Visit:
+    """End the login when nothing is left to ask."""
+    if current(turn.core, visit) == "review" and not visit.flow.skipped:
+        return await _finish(turn, visit)
+    return visit
+
+
+async def _finish(turn: Turn, visit: Visit) -> Visit:
+    try:
+        return await webviews.finish(turn.core, visit, turn.provider)
+    except ProviderError as exc:
+        raise Again(f"{exc.message} Nothing is lost: try again in a moment.", visit=visit) from None
+
+
+# ---------------------------------------------------------------- logins
+
+
+def _login(turn: Turn, form: LoginForm) -> dict[str, str]:
+    """What was typed, when it may be tried. Raises Again."""
+    values = forms.typed(form, turn.posted)
+    wait = turn.throttle.wait(turn.visit.row.connect_webview_id)
+    if wait:
+        minutes = -(-wait // 60)
+        raise Again(
+            f"That was not right too many times. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again.",
+            typed=_shown(form, values),
+            status=429,
+            retry_after=wait,
+        )
+    wrong = forms.mistakes(form, values)
+    if wrong:
+        raise Again("Something is missing or cannot be right.", fields=wrong, typed=_shown(form, values))
+    return values
+
+
+def _failed(turn: Turn, form: LoginForm, values: Mapping[str, str], exc: ProviderError) -> Again:
+    """Count a login that did not work, and say why."""
+    turn.throttle.failed(turn.visit.row.connect_webview_id)
+    is_wrong = isinstance(exc, NotAuthorized) and exc.missing is None
+    fields = {f.name: "" for f in form.fields} if is_wrong else {}
+    return Again(exc.message, fields=fields, typed=_shown(form, values))
+
+
+def _shown(form: LoginForm, values: Mapping[str, str]) -> dict[str, str]:
+    return {f.name: values[f.name][: forms.MOST_TEXT] for f in form.fields if f.kind != "password"}
