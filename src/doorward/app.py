@@ -28,6 +28,7 @@ from doorward.core.wake import Wake
 from doorward.core.workspaces import first_sandbox
 from doorward.crypto import Vault, load_master
 from doorward.errors import NotFound
+from doorward.forward import Forward
 from doorward.ids import new_id, request_id
 from doorward.providers.registry import registry
 from doorward.store import due
@@ -75,16 +76,15 @@ def make_core(config: Config, db: Database, clock: Clock) -> Core:
 
 @asynccontextmanager
 async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[Server]:
-    """A running server: store open, loops started. Leaving it drains and closes everything."""
+    """The process that has the devices: store open, loops started. Leaving it drains and closes everything."""
     clock = clock or Clock()
     db = await open_store(config.data_dir, config.database_url, clock=clock)
     try:
         core = make_core(config, db, clock)
         await db.write(first_sandbox, clock.now())
-        if db.dialect.name == "sqlite":
-            # The only process there is: whatever the last one was doing, nobody is doing now.
-            await db.write(due.free_all)
-            await close_orphans(core, all_of_them=True)
+        # This is the only process that works: whatever the last one was doing, nobody is doing now.
+        await db.write(due.free_all)
+        await close_orphans(core, all_of_them=True)
         links = Links(core)
         commander = Commander(core, links)
         reconciler = Reconciler(core, links)
@@ -101,6 +101,23 @@ async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[S
             await links.close()
             for provider in core.providers.values():
                 await provider.close()
+    finally:
+        await db.close()
+
+
+@asynccontextmanager
+async def reading(config: Config, device_process: str) -> AsyncIterator[Server]:
+    """A process that answers reads, and passes the rest on to the one that has the devices."""
+    clock = Clock()
+    db = await open_store(config.data_dir, config.database_url, clock=clock, exclusive=False)
+    try:
+        core = make_core(config, db, clock)
+        links = Links(core)
+        front = Forward(surfaces(core, Api(core, Commander(core, links))), device_process)
+        try:
+            yield Server(core, front)
+        finally:
+            await front.close()
     finally:
         await db.close()
 

@@ -5,6 +5,9 @@ import os
 import signal
 import socket
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -12,7 +15,7 @@ import structlog
 import uvicorn
 
 from doorward import __version__
-from doorward.app import Server, refuse, running
+from doorward.app import Server, reading, refuse, running
 from doorward.config import Config
 from doorward.core.workspaces import starter_key
 from doorward.crypto import VaultError
@@ -22,6 +25,7 @@ from doorward.store.db import StoreError
 log = structlog.get_logger()
 
 DRAIN_S = 20
+RESTART_PAUSE_S = 0.5
 
 
 def listen(config: Config) -> socket.socket:
@@ -48,15 +52,18 @@ def serve(config: Config) -> None:
         )
     sock = listen(config)
     if config.workers == 1:
-        _serve_here(config, sock, greet=True)
+        _serve_here(config, [sock], greet=True)
         return
     _supervise(config, sock)
 
 
-def _serve_here(config: Config, sock: socket.socket, *, greet: bool) -> None:
+def _serve_here(
+    config: Config, sockets: list[socket.socket], *, greet: bool, device_process: str | None = None
+) -> None:
+    """Serve in this process; `device_process` None: this is the one that has the devices."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(config, sock, greet=greet))
+            runner.run(_serve(config, sockets, greet=greet, device_process=device_process))
     except (StoreError, VaultError) as exc:
         refuse(str(exc))
 
@@ -69,9 +76,17 @@ def _loop_factory() -> Any:
     return uvloop.new_event_loop
 
 
-async def _serve(config: Config, sock: socket.socket, *, greet: bool) -> None:
-    async with running(config) as server:
-        web = uvicorn.Server(
+class WebServer(uvicorn.Server):
+    """uvicorn, but for signals: it would raise SIGTERM again when it has drained, and the exit status would not be 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def _serve(config: Config, sockets: list[socket.socket], *, greet: bool, device_process: str | None) -> None:
+    async with running(config) if device_process is None else reading(config, device_process) as server:
+        web = WebServer(
             uvicorn.Config(
                 server.app,
                 http="httptools",
@@ -86,8 +101,11 @@ async def _serve(config: Config, sock: socket.socket, *, greet: bool) -> None:
             )
         )
         if greet:
-            await _greet(config, server, sock)
-        await web.serve(sockets=[sock])
+            await _greet(config, server, sockets[0])
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, web.handle_exit, number, None)
+        await web.serve(sockets=sockets)
 
 
 async def _greet(config: Config, server: Server, sock: socket.socket) -> None:
@@ -109,24 +127,31 @@ async def _greet(config: Config, server: Server, sock: socket.socket) -> None:
 
 
 def _supervise(config: Config, sock: socket.socket) -> None:
-    """Keep N processes alive; each is a whole server on the shared socket and database."""
+    """Keep N processes alive on the shared socket and database. The first of them has the devices."""
+    inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    inner.bind(("127.0.0.1", 0))
+    inner.listen(1024)
+    device_process = f"http://127.0.0.1:{inner.getsockname()[1]}"
     children: dict[int, bool] = {}
     stopping = False
 
-    def start(*, greet: bool) -> None:
+    def start(*, has_devices: bool, greet: bool = False) -> None:
         pid = os.fork()
         if pid == 0:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
             status = 1
             try:
-                _serve_here(config, sock, greet=greet)
+                if has_devices:
+                    _serve_here(config, [sock, inner], greet=greet)
+                else:
+                    _serve_here(config, [sock], greet=False, device_process=device_process)
                 status = 0
             except SystemExit as exc:
                 status = exc.code if isinstance(exc.code, int) else 1
             finally:
                 os._exit(status)
-        children[pid] = greet
+        children[pid] = has_devices
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         nonlocal stopping
@@ -134,21 +159,27 @@ def _supervise(config: Config, sock: socket.socket) -> None:
         for pid in children:
             os.kill(pid, signal.SIGTERM)
 
-    start(greet=True)
+    start(has_devices=True, greet=True)
     for _ in range(config.workers - 1):
-        start(greet=False)
+        start(has_devices=False)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    refused = False
     while children:
         try:
             pid, status = os.wait()
         except InterruptedError:
             continue
-        children.pop(pid, None)
+        had_devices = children.pop(pid, False)
         code = os.waitstatus_to_exitcode(status)
-        if code == 2 and not stopping:
+        if stopping:
+            continue
+        if code == 2:
+            refused = True
             stop(signal.SIGTERM, None)
-            raise SystemExit(2)
-        if not stopping:
-            log.error("a worker process ended; starting another", exit_code=code)
-            start(greet=False)
+        else:
+            log.error("a process ended; starting another", exit_code=code)
+            time.sleep(RESTART_PAUSE_S)
+            start(has_devices=had_devices)
+    if refused:
+        raise SystemExit(2)

@@ -12,7 +12,7 @@ from zlib import crc32
 
 import asyncpg
 
-from doorward.store.db import Dialect, P, Row, StoreUnavailable, T
+from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T
 
 TRIES = 5
 
@@ -85,8 +85,9 @@ class PostgresDatabase:
 
     dialect: Dialect = DIALECT
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, owner: "Ownership | None" = None) -> None:
         self._pool = pool
+        self._owner = owner
         self.read = PostgresReader(pool)
 
     async def write(
@@ -115,6 +116,8 @@ class PostgresDatabase:
 
     async def close(self) -> None:
         await self._pool.close()
+        if self._owner is not None:
+            await self._owner.end()
 
 
 async def make_pool(url: str, size: int = 10) -> Any:
@@ -122,3 +125,32 @@ async def make_pool(url: str, size: int = 10) -> Any:
     return await asyncpg.create_pool(
         url, min_size=1, max_size=size, connection_class=_Connection, server_settings={"application_name": "doorward"}
     )
+
+
+class Ownership:
+    """Being the one server that works on this database, for as long as a connection lasts."""
+
+    def __init__(self, con: Any, on_loss: Callable[[], None]) -> None:
+        """`on_loss` is called when the connection breaks: somebody else may own the devices from then on."""
+        self._con = con
+        self._on_loss = on_loss
+        con.add_termination_listener(self._ended)
+
+    def _ended(self, _con: Any) -> None:
+        self._on_loss()
+
+    async def end(self) -> None:
+        self._con.remove_termination_listener(self._ended)
+        await self._con.close()
+
+
+async def take_lock(url: str, on_loss: Callable[[], None]) -> Ownership:
+    """Raises StoreBusy when another server has it."""
+    con = await asyncpg.connect(url, server_settings={"application_name": "doorward owner"})
+    if not await con.fetchval("SELECT pg_try_advisory_lock($1, $2)", 0x44_57, 1):
+        await con.close()
+        raise StoreBusy(
+            "Another Doorward is already working on this PostgreSQL database. Stop it first, or use --workers to run "
+            "several processes of one server."
+        )
+    return Ownership(con, on_loss)
