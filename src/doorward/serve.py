@@ -77,7 +77,7 @@ def _loop_factory() -> Any:
 
 
 class WebServer(uvicorn.Server):
-    """uvicorn, but for signals: it would raise SIGTERM again when it has drained, and the exit status would not be 0."""
+    """uvicorn, but for signals: it would raise SIGTERM again after draining, and the exit status would not be 0."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

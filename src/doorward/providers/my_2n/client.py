@@ -1,289 +1,520 @@
-"""One 2N device's HTTP API: requests, logins, time-outs and the error table.
+"""A client of the 2N HTTP API, one for each device; its methods are named after the manual's functions.
 
-Politeness: at most two requests at once and one long poll. Commands go by POST, because aiohttp sends a GET, PUT or
-DELETE once more by itself when a kept connection breaks, even if the device has acted; and connections are kept for
-only a few seconds, so that a command rarely meets one that the device has just closed. A repeated PUT of a directory
-entry is harmless: its UUID is ours, and the second one is answered "exists already".
+At most two ordinary requests and one long poll are under way at a device. Every request has a bound in time and every
+reply one in size. A client dies by `close`; requests under way then end as `NoAnswer` or `Unreachable`.
 
-If the process dies half way through a request, the device may or may not have acted; nobody repeats it.
+Nothing is ever sent twice behind our back. aiohttp repeats GET, PUT and DELETE by itself when a connection breaks,
+even if the device has acted; `_once` takes that from it for every method. So a command (`switch/ctrl`, by POST) and a
+directory write (by PUT) reach the device at most once per call, and a break after the first byte is `NoAnswer`, while
+`Unreachable` means that nothing was sent. Reads are repeated here, once, in the open.
 
-Source: HTTP API manual, "Protocol description", "Replies and error codes".
+Messages and reprs carry neither passwords nor PINs nor a device's own text.
+Source: HTTP API manual, chapters 2, 3 and 5.
 """
 
 import asyncio
-import ssl
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
 
 import aiohttp
 import msgspec
+from aiohttp import hdrs
 from yarl import URL
 
-from doorward.providers.base import (
-    NotAuthorized,
-    Offline,
-    OutcomeUnknown,
-    ProviderError,
-    Refused,
-    Unsupported,
+from . import transport
+from .digest import Login, choose, parse_challenges
+from .troubles import (
+    AddressNotAllowed,
+    Busy,
+    CertificateChanged,
+    CertificateUnknown,
+    DeviceTrouble,
+    LoginRefused,
+    NoAnswer,
+    NotTheApi,
+    Refusal,
+    Unreachable,
+    WrongLoginMethod,
+    refusal,
+    service_of,
 )
-from doorward.providers.my_2n.digest import Login, challenges
 
-CONNECT_S = 5.0
-ORDINARY_S = 10.0
-DIRECTORY_S = 30.0
-PULL_MARGIN_S = 10.0
-KEEP_ALIVE_S = 4.0
-AT_ONCE = 2
-MOST_BYTES = 32 * 1024 * 1024
+AT_ONCE: Final = 2
+"""Ordinary requests at once (field experience: devices serve few connections)."""
+_FORM: Final = "application/x-www-form-urlencoded"
+_JSON: Final = "application/json"
+_MIB: Final = 1024 * 1024
+_REPLY_BYTES: Final = 2 * _MIB
+_DIRECTORY_BYTES: Final = 32 * _MIB
+"""10,000 entries with every field set stay below."""
+_SENDS: Final = 4
+"""Of one request at most: unasked, after a challenge, after a stale nonce, and one clean retry."""
 
-SERVICES = {
-    # First word of the path → the service group that guards it, as the device's web interface calls it.
-    "system": "System API",
-    "dir": "System API",
-    "switch": "Switch API",
-    "io": "I/O API",
-    "log": "Logging API",
-    "camera": "Camera API",
-    "accesspoint": "API Access Control",
-    "call": "Phone/Call API",
-    "phone": "Phone/Call API",
-}
-PRIVILEGES = {
-    "system": "System - Control",
-    "dir": "System - Control",
-    "switch": "Switch - Control",
-    "io": "Inputs and Outputs - Monitoring",
-    "camera": "Camera - Monitoring",
-}
+Query = Mapping[str, str | int]
 
 
-class ChannelGone(Refused):
-    """The log channel has expired, or the device has restarted."""
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds, on the loop's monotonic clock."""
+
+    connect: float = transport.CONNECT_S
+    ordinary: float = 10.0
+    directory: float = 30.0
+    """Flash is slow."""
+    pull_margin: float = 10.0
+    """Beyond the time a long poll may wait at the device."""
 
 
-class ServiceDisabled(Refused):
-    """A service of the device's HTTP API is switched off."""
+class _LineBroke(aiohttp.ClientError):
+    """A connection broke with a request on it. Unlike aiohttp's own errors, not one that aiohttp repeats."""
 
 
-class Busy(Refused):
-    """The device refused in its present state."""
+async def _once(req: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """A middleware: let no request be sent a second time."""
+    try:
+        return await send(req)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
+        raise _LineBroke from exc
 
 
-def _sentence(code: int, group: str, description: str) -> ProviderError:
-    """The exception of an error code. Texts of the device are quoted only where they cannot hold a secret."""
-    service = SERVICES.get(group, group)
-    where = "on the device under Services / HTTP API"
-    text = str(code)
-    match code:
-        case 1 | 2 | 3:
-            return Unsupported(f"This device has no function {group} of this kind.", code=text)
-        case 4:
-            return ServiceDisabled(f"{service} is switched off. Enable it {where}.", code=text)
-        case 5:
-            return Refused(
-                f"{service} needs a licence with this firmware. Update the device to 2.35 or later.", code=text
-            )
-        case 7:
-            return Refused(f"{service} takes secure connections only. Connect the device with https.", code=text)
-        case 8:
-            return Refused(
-                f"{service} asks for another kind of login. Set its authentication to Digest {where}.", code=text
-            )
-        case 9:
-            return NotAuthorized("The device refused the user name or password.", code=text)
-        case 10:
-            missing = PRIVILEGES.get(group, "Control")
-            return NotAuthorized(
-                f"The account lacks the privilege {missing}. Tick it for the account {where}.",
-                code=text,
-                missing=missing,
-            )
-        case 14 if "action failed" in description:
-            return Busy("The device refused: the switch is locked, held or disabled there.", code=text)
-        case 14 if "session not found" in description:
-            return Refused("There is no such call.", code=text)
-        case 18:
-            return Busy("The device refused in its present state.", code=text)
-        case 13:
-            return Refused("The device found the request too large.", code=text)
-        case _:
-            return Refused(f"The device answered with error {code}.", code=text)
+async def _connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+    """A tracer: from here on bytes may have left."""
+    context.trace_request_ctx.may_be_sent = True
 
 
-class Client:
-    """Speaks to one device. Make it inside the loop that uses it."""
+class _Sent:
+    """What is known of one request's way."""
+
+    __slots__ = ("may_be_sent",)
+
+    def __init__(self) -> None:
+        self.may_be_sent = False
+
+
+def _tracer() -> aiohttp.TraceConfig:
+    tracer = aiohttp.TraceConfig()
+    tracer.on_connection_create_end.append(_connected)
+    tracer.on_connection_reuseconn.append(_connected)
+    return tracer
+
+
+class TwoNClient:
+    """The HTTP API of one device under one account.
+
+    `connector` makes the wire (None: the network, with `pin` and `allowed` as in `transport.network`). No connection
+    is opened before the first request.
+
+    Raises: ValueError for an address that is not plain `http(s)://host[:port]`.
+    """
 
     def __init__(
         self,
-        url: str,
+        base_url: str,
         username: str,
         password: str,
         *,
-        connector: aiohttp.BaseConnector | None = None,
         pin: str | None = None,
+        allowed: transport.Allowed | None = None,
+        connector: Callable[[], aiohttp.BaseConnector] | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
-        """`pin`: SHA-256 of the certificate, hexadecimal; None: any certificate (plain http, or first use)."""
-        self._base = url.rstrip("/")
-        self._ssl: Any = aiohttp.Fingerprint(bytes.fromhex(pin)) if pin else False
-        self._session = aiohttp.ClientSession(
-            connector=connector or aiohttp.TCPConnector(limit=AT_ONCE + 2, keepalive_timeout=KEEP_ALIVE_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None),
-            trust_env=False,
-            auto_decompress=False,
-        )
-        self._account = (username, password)
+        self._base = _plain_base(base_url)
+        self._username = username
+        self._password = password
+        self._connector = connector or (lambda: transport.network(pin=pin, allowed=allowed))
+        self._timeouts = timeouts or Timeouts()
+        self._session: aiohttp.ClientSession | None = None
         self._logins: dict[str, Login] = {}
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._poll = asyncio.Lock()
 
     def __repr__(self) -> str:
-        return f"<2N client of {self._base}>"
+        return f"<TwoNClient {self._base}>"
 
     async def close(self) -> None:
-        await self._session.close()
+        """Let go of every connection. The client may be used again; it opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
 
-    # ------------------------------------------------------------ functions, as in the manual
+    # ------------------------------------------------------------ system
 
-    async def read(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
-        """A function that only reads. The `result` of the reply, None when there is none."""
-        async with self._slots:
-            return await self._call("GET", path, params, None, ORDINARY_S)
+    async def system_info(self) -> dict[str, Any]:
+        """system/info: who the device is. Needs no privilege, on older firmware no login."""
+        return _object(await self._read("GET", "system/info"), "system/info")
 
-    async def command(self, path: str, params: Mapping[str, str | int], timeout: float) -> Any:
-        """A function that acts: sent at most once.
+    async def system_status(self) -> dict[str, Any]:
+        """system/status: `systemTime` (unix seconds by its clock) and `upTime` (seconds since boot)."""
+        return _object(await self._read("GET", "system/status"), "system/status")
 
-        Raises Offline when it was surely not sent, OutcomeUnknown when it may have been.
+    async def system_timezone(self) -> dict[str, Any]:
+        """system/timezone (firmware from 2.44). The reply's shape is assumed from the write's parameters."""
+        return _object(await self._read("GET", "system/timezone"), "system/timezone")
+
+    # ------------------------------------------------------------ switches
+
+    async def switch_caps(self) -> list[dict[str, Any]]:
+        """switch/caps: `switch`, `enabled`, and where enabled `mode`, `switchOnDuration` (s), `type`."""
+        return _objects(await self._read("GET", "switch/caps"), "switches", "switch/caps")
+
+    async def switch_status(self) -> list[dict[str, Any]]:
+        """switch/status: `switch`, `active`, on newer firmware `locked` and `held`."""
+        return _objects(await self._read("GET", "switch/status"), "switches", "switch/status")
+
+    async def switch_ctrl(self, switch: int, action: str, *, timeout: float | None = None) -> None:
+        """switch/ctrl: sent at most once; `timeout` is the time left, in seconds.
+
+        By POST, with the content type of a form and everything in the query: a POST without a content type is
+        refused (2.50), and no HTTP library repeats a POST.
+
+        Raises: Unreachable (nothing was done), NoAnswer (unknown), Refusal 14 when the switch does not move.
         """
-        async with self._slots:
-            return await self._call("POST", path, params, None, timeout, acts=True)
+        query: Query = {"switch": switch, "action": action}
+        bound = self._timeouts.ordinary if timeout is None else min(timeout, self._timeouts.ordinary)
+        await self._send("POST", "switch/ctrl", query, timeout=bound, is_write=True)
 
-    async def directory(self, verb: str, path: str, body: Mapping[str, Any]) -> Any:
-        """A `dir/…` function."""
-        async with self._slots:
-            return await self._call(verb, path, None, body, DIRECTORY_S)
+    async def check_switch_control(self) -> None:
+        """Whether the account may operate switches, without doing so: `switch/ctrl` without its mandatory action.
 
-    async def pull(self, channel: int, timeout: int) -> list[dict[str, Any]]:
-        """Events of a log channel; waits up to `timeout` seconds for the first. Raises ChannelGone."""
+        Raises: Refusal 10 when it may not.
+        """
         try:
-            params: dict[str, str | int] = {"id": channel, "timeout": timeout}
-            result = await self._call("GET", "log/pull", params, None, timeout + PULL_MARGIN_S)
-        except Refused as exc:
-            if exc.code == "12":
-                raise ChannelGone(code=exc.code) from None
-            raise
-        events = result.get("events") if isinstance(result, dict) else None
-        if not isinstance(events, list):
-            raise Refused("The device's event log answered something that is not a list.")
-        return [e for e in events if isinstance(e, dict)]
+            await self._send("POST", "switch/ctrl", {"switch": 1}, timeout=self._timeouts.ordinary)
+        except Refusal as refused:
+            if refused.code not in (11, 12):
+                raise
 
-    # ------------------------------------------------------------ one call
+    # ------------------------------------------------------------ directory
 
-    async def _call(
+    async def dir_template(self) -> dict[str, Any]:
+        """dir/template: one entry of defaults; what is not in it does not exist on this model."""
+        users = _objects(await self._directory("GET", "dir/template"), "users", "dir/template")
+        return users[0] if users else {}
+
+    async def dir_query(
+        self, fields: Sequence[str], *, series: str | None = None, since: int | None = None
+    ) -> dict[str, Any]:
+        """dir/query: entries changed after the counter `since`, or all. Defaults may be left out."""
+        body: dict[str, Any] = {"fields": list(fields)}
+        if series is not None and since is not None:
+            body |= {"series": series, "iterator": {"timestamp": since}}
+        return _object(await self._directory("POST", "dir/query", body), "dir/query")
+
+    async def dir_get(self, uuid: str, fields: Sequence[str]) -> dict[str, Any]:
+        """dir/get of one entry; the entry, or an object with `errors`."""
+        body = {"fields": list(fields), "users": [{"uuid": uuid}]}
+        return _first(await self._directory("POST", "dir/get", body), "dir/get")
+
+    async def dir_create(self, user: Mapping[str, Any]) -> dict[str, Any]:
+        """dir/create of one entry; its outcome: `uuid` and `timestamp`, or `errors` (then nothing was stored)."""
+        return _first(await self._write("dir/create", {"users": [user]}), "dir/create", is_write=True)
+
+    async def dir_update(self, user: Mapping[str, Any]) -> dict[str, Any]:
+        """dir/update of one entry: only the fields that are named change."""
+        return _first(await self._write("dir/update", {"users": [user]}), "dir/update", is_write=True)
+
+    async def dir_delete(self, uuid: str) -> dict[str, Any]:
+        """dir/delete of one entry."""
+        return _first(await self._write("dir/delete", {"users": [{"uuid": uuid}]}), "dir/delete", is_write=True)
+
+    # ------------------------------------------------------------ log
+
+    async def log_caps(self) -> frozenset[str]:
+        """log/caps: names of the events this device can report."""
+        names = _object(await self._read("GET", "log/caps"), "log/caps").get("events")
+        if not isinstance(names, list):
+            raise NotTheApi("log/caps")
+        return frozenset(name for name in names if isinstance(name, str))
+
+    async def log_subscribe(self, *, include: str, names: Sequence[str], duration: int) -> int:
+        """log/subscribe: a channel's id. `include`: `new`, `all` or `-<seconds>`; no names means all events."""
+        query: dict[str, str | int] = {"include": include, "duration": duration}
+        if names:
+            query["filter"] = ",".join(names)
+        channel = _object(await self._read("GET", "log/subscribe", query), "log/subscribe").get("id")
+        if not isinstance(channel, int):
+            raise NotTheApi("log/subscribe")
+        return channel
+
+    async def log_unsubscribe(self, channel: int, *, timeout: float = 2.0) -> None:
+        """log/unsubscribe."""
+        await self._send("GET", "log/unsubscribe", {"id": channel}, timeout=timeout)
+
+    async def log_pull(self, channel: int, wait: int) -> list[dict[str, Any]]:
+        """log/pull: up to 128 events, at once or as soon as one happens; `[]` after `wait` seconds without.
+
+        Sent once: a reply that gets lost takes its events with it. Raises: NoAnswer; Refusal 12 when the channel is
+        gone.
+        """
+        bound = wait + self._timeouts.pull_margin
+        result = await self._send("GET", "log/pull", {"id": channel, "timeout": wait}, timeout=bound, is_poll=True)
+        return _objects(result, "events", "log/pull")
+
+    # ------------------------------------------------------------ sending
+
+    async def _read(self, method: str, function: str, query: Query | None = None) -> Any:
+        return await self._twice(method, function, query, None, self._timeouts.ordinary, _REPLY_BYTES)
+
+    async def _directory(self, method: str, function: str, body: Mapping[str, Any] | None = None) -> Any:
+        return await self._twice(method, function, None, body, self._timeouts.directory, _DIRECTORY_BYTES)
+
+    async def _write(self, function: str, body: Mapping[str, Any]) -> Any:
+        return await self._send("PUT", function, body=body, timeout=self._timeouts.directory, is_write=True)
+
+    async def _twice(
         self,
         method: str,
-        path: str,
-        params: Mapping[str, str | int] | None,
+        function: str,
+        query: Query | None,
         body: Mapping[str, Any] | None,
         timeout: float,
-        *,
-        acts: bool = False,
+        limit: int,
     ) -> Any:
-        group = path.partition("/")[0]
-        login = self._logins.get(group)
-        if login is None:
-            login = self._logins[group] = Login(*self._account)
-        target = f"/api/{path}"
-        if params:
-            target += "?" + "&".join(f"{k}={v}" for k, v in params.items())
-        # Given as encoded already: the Digest answer covers these very bytes.
-        url = URL(self._base + target, encoded=True)
-        data = msgspec.json.encode(body) if body is not None else None
-        deadline = asyncio.get_running_loop().time() + timeout
-        clean_retry = True
-        while True:
-            headers = {}
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-            elif method == "POST":
-                # Without one of the known types the device refuses, with code 14 (seen on Verso 2.50).
-                headers["Content-Type"] = "application/x-www-form-urlencoded"
-                data = b""
-            had_answered = (authorization := login.header(method, target)) is not None
-            if authorization:
-                headers["Authorization"] = authorization
-            left = deadline - asyncio.get_running_loop().time()
-            status, asked, payload = await self._send(method, url, headers, data, left, acts=acts)
-            if status != 401:
-                return self._result(status, payload, group)
-            best = next(iter(challenges(asked)), None)
-            if best is None:
-                raise NotAuthorized("The device asks for a kind of login that is not known here.")
-            login.answer(best)
-            if had_answered and not best.stale:
-                # Devices forget nonces without saying so, and refuse now and then: one clean try more.
-                if not clean_retry:
-                    login.answer(None)
-                    raise NotAuthorized("The device refused the user name or password.", code="9")
-                clean_retry = False
+        """A read, and once more after a broken line: devices close idle connections without warning."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + timeout
+        try:
+            return await self._send(method, function, query, body=body, timeout=timeout, limit=limit)
+        except NoAnswer:
+            left = until - loop.time()
+            if left <= 0:
+                raise
+            return await self._send(method, function, query, body=body, timeout=left, limit=limit)
 
     async def _send(
-        self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None, timeout: float, *, acts: bool
+        self,
+        method: str,
+        function: str,
+        query: Query | None = None,
+        *,
+        body: Mapping[str, Any] | None = None,
+        timeout: float,
+        limit: int = _REPLY_BYTES,
+        is_write: bool = False,
+        is_poll: bool = False,
+    ) -> Any:
+        """One call, logging in as asked; its `result` (None when there is none). Bounded by `timeout`, waiting for
+        its turn included."""
+        sent = _Sent()
+        has_turn = False
+        try:
+            async with asyncio.timeout(timeout), self._poll if is_poll else self._turns:
+                has_turn = True
+                return await self._log_in_and_send(method, function, query, body, limit, sent, is_write=is_write)
+        except TimeoutError:
+            if sent.may_be_sent:
+                raise NoAnswer(function, is_write=is_write) from None
+            raise (Unreachable if has_turn else Busy)(function) from None
+
+    async def _log_in_and_send(
+        self,
+        method: str,
+        function: str,
+        query: Query | None,
+        body: Mapping[str, Any] | None,
+        limit: int,
+        sent: _Sent,
+        *,
+        is_write: bool,
+    ) -> Any:
+        target = f"/api/{function}"
+        if query:
+            target += "?" + "&".join(f"{name}={quote(str(value), safe=',')}" for name, value in query.items())
+        headers: dict[str, str] = {}
+        data: bytes | None = None
+        if body is not None:
+            data = msgspec.json.encode(body)
+            headers[hdrs.CONTENT_TYPE] = _JSON
+        elif method == "POST":
+            headers[hdrs.CONTENT_TYPE] = _FORM
+        service = service_of(function)
+        login = self._logins.get(service)
+        if login is None:
+            login = self._logins[service] = Login(self._username, self._password)
+        refusals = 0
+        renewals = 0
+        for _ in range(_SENDS):
+            answered = login.challenge
+            header = login.header(method, target)
+            if header is not None:
+                headers[hdrs.AUTHORIZATION] = header
+            else:
+                headers.pop(hdrs.AUTHORIZATION, None)
+            status, asked, raw = await self._exchange(method, target, function, headers, data, limit, sent, is_write)
+            if status != 401:
+                try:
+                    return _result(raw, status, function, is_write=is_write)
+                except WrongLoginMethod:
+                    # Answered without a challenge: ask again as a stranger, to be told what is wanted.
+                    login.adopt(None)
+                    if answered is None:
+                        raise
+                    continue
+            # A 401 means that the device has not acted: the same request may go again.
+            sent.may_be_sent = False
+            challenge = choose(parse_challenges(asked))
+            if challenge is None:
+                raise WrongLoginMethod(8, function)
+            if answered is not None:
+                if challenge.is_stale and not renewals:
+                    renewals += 1
+                elif challenge.scheme == answered.scheme:
+                    refusals += 1
+            if login.challenge is answered:
+                login.adopt(challenge)  # else a request beside this one did
+            if refusals > 1:
+                login.adopt(None)
+                raise LoginRefused(function)
+        login.adopt(None)
+        raise LoginRefused(function)
+
+    async def _exchange(
+        self,
+        method: str,
+        target: str,
+        function: str,
+        headers: Mapping[str, str],
+        data: bytes | None,
+        limit: int,
+        sent: _Sent,
+        is_write: bool,
     ) -> tuple[int, list[str], bytes]:
-        limit = aiohttp.ClientTimeout(total=max(0.05, timeout), sock_connect=CONNECT_S, connect=CONNECT_S)
+        """One request on the wire: status, challenges, body."""
         try:
-            async with self._session.request(
-                method, url, headers=headers, data=data, timeout=limit, allow_redirects=False, ssl=self._ssl
-            ) as reply:
-                payload = await self._read(reply)
-                return reply.status, reply.headers.getall("WWW-Authenticate", []), payload
-        except aiohttp.ServerFingerprintMismatch:
-            raise Offline(
-                "The device's certificate is not the one that was seen before. If it was renewed, connect it again."
-            ) from None
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ssl.SSLError) as exc:
-            raise Offline(f"The device cannot be reached ({_why(exc)}).") from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            if acts:
-                raise OutcomeUnknown(
-                    f"The device did not answer ({_why(exc)}): the command may or may not have been carried out."
-                ) from None
-            raise Offline(f"The device did not answer ({_why(exc)}).") from None
+            async with self._opened().request(
+                method,
+                URL(self._base + target, encoded=True),
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                trace_request_ctx=sent,
+            ) as response:
+                challenges = response.headers.getall(hdrs.WWW_AUTHENTICATE, []) if response.status == 401 else []
+                raw = await _body(response, limit)
+                if raw is None:
+                    raise NotTheApi(function, is_write=is_write)
+                return response.status, challenges, raw
+        except aiohttp.ServerFingerprintMismatch as exc:
+            raise CertificateChanged(function) from exc
+        except aiohttp.ClientConnectorCertificateError as exc:
+            raise CertificateUnknown(function) from exc
+        except aiohttp.ClientConnectorError as exc:
+            if isinstance(exc.os_error, transport.AddressRefused):
+                raise AddressNotAllowed(function) from exc
+            raise Unreachable(function) from exc
+        except aiohttp.ConnectionTimeoutError as exc:
+            raise Unreachable(function) from exc
+        except aiohttp.ClientPayloadError as exc:
+            raise NotTheApi(function, is_write=is_write) from exc
+        except aiohttp.ClientResponseError as exc:
+            raise NotTheApi(function, is_write=is_write) from exc
+        except (aiohttp.ClientError, OSError) as exc:
+            if isinstance(exc, TimeoutError):
+                raise
+            raise NoAnswer(function, is_write=is_write) from exc
 
-    @staticmethod
-    async def _read(reply: aiohttp.ClientResponse) -> bytes:
-        chunks = bytearray()
-        async for chunk in reply.content.iter_chunked(65536):
-            chunks += chunk
-            if len(chunks) > MOST_BYTES:
-                raise aiohttp.ClientPayloadError("too large")
-        return bytes(chunks)
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=self._connector(),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={hdrs.USER_AGENT: "doorward", hdrs.ACCEPT_ENCODING: "identity"},
+                skip_auto_headers=(hdrs.CONTENT_TYPE,),
+                timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect),
+                trust_env=False,
+                auto_decompress=False,
+                middlewares=(_once,),
+                trace_configs=[_tracer()],
+            )
+        return self._session
 
-    @staticmethod
-    def _result(status: int, payload: bytes, group: str) -> Any:
-        try:
-            envelope = msgspec.json.decode(payload)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            envelope = None
-        if isinstance(envelope, dict) and envelope.get("success") is True:
+
+# ---------------------------------------------------------------- replies
+
+
+async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """The whole body; None when it is larger than `limit`."""
+    length = response.content_length
+    if length is not None:
+        return await response.read() if length <= limit else None
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_chunked(65_536):
+        size += len(chunk)
+        if size > limit:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+_decode = msgspec.json.Decoder().decode
+
+
+def _result(raw: bytes, status: int, function: str, *, is_write: bool) -> Any:
+    """The `result` of an envelope. `success` counts first, the HTTP status second, the content type not at all."""
+    try:
+        envelope = _decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        envelope = None
+    if isinstance(envelope, dict) and isinstance(envelope.get("success"), bool):
+        if envelope["success"]:
             return envelope.get("result")
-        if isinstance(envelope, dict) and isinstance(envelope.get("error"), dict):
-            error = envelope["error"]
-            code = error.get("code")
-            if isinstance(code, int):
-                raise _sentence(code, group, str(error.get("description", "")))
-        if status == 403:
-            raise _sentence(10, group, "")
-        if status == 404:
-            raise _sentence(2, group, "")
-        if status >= 500:
-            raise Offline(f"The device answered with HTTP status {status}.")
-        raise Refused("The device answered something that is not its HTTP API. Is this address a 2N device?")
+        error = envelope.get("error")
+        code = error.get("code") if isinstance(error, dict) else None
+        if isinstance(error, dict) and isinstance(code, int):
+            param = error.get("param")
+            raise refusal(code, function, _word(param) if isinstance(param, str) else None)
+    elif status == 403:
+        raise refusal(10, function)
+    elif status == 404:
+        raise refusal(2, function)
+    raise NotTheApi(function, is_write=is_write)
 
 
-def _why(exc: BaseException) -> str:
-    if isinstance(exc, TimeoutError):
-        return "time-out"
-    if isinstance(exc, aiohttp.ClientConnectorError):
-        return exc.os_error.strerror or "no connection"
-    return "the connection broke"
+def _word(text: str) -> str | None:
+    """A device's word that is safe to repeat."""
+    return text if re.fullmatch(r"[A-Za-z][\w.\[\]-]{0,40}", text) else None
+
+
+def _object(result: Any, function: str, *, is_write: bool = False) -> dict[str, Any]:
+    if not isinstance(result, dict):
+        raise NotTheApi(function, is_write=is_write)
+    return result
+
+
+def _objects(result: Any, key: str, function: str, *, is_write: bool = False) -> list[dict[str, Any]]:
+    members = _object(result, function, is_write=is_write).get(key)
+    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+        raise NotTheApi(function, is_write=is_write)
+    return members
+
+
+def _first(result: Any, function: str, *, is_write: bool = False) -> dict[str, Any]:
+    users = _objects(result, "users", function, is_write=is_write)
+    if len(users) != 1:
+        raise NotTheApi(function, is_write=is_write)
+    return users[0]
+
+
+def _plain_base(url: str) -> str:
+    """`http(s)://host[:port]`, without anything after it."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        raise ValueError("This is not the address of a device.") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        raise ValueError("A device's address looks like https://192.0.2.10 or http://192.0.2.10:8080.")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("A device's address ends after host and port.")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+__all__ = ["DeviceTrouble", "Timeouts", "TwoNClient"]

@@ -1,150 +1,387 @@
-"""Access codes as entries of a 2N directory.
+"""PINs in an intercom's directory: one entry for each access code, under a UUID of our choice and with our owner tag.
 
-A code is one directory user: its UUID is chosen by us, its `owner` tag says that it is ours, its PIN is in
-`access.pin`, its times in `access.validFrom` and `access.validTo`. Entries with another tag, or none, belong to
-people or to other systems, and are only ever read.
+Entries of others are read, never written. Every write is read back. If a write dies half way, the entry is there or it
+is not: the UUID is ours, so the same call again finds out and finishes. Writes to one directory take turns, so that the
+search for a PIN that somebody else has and the write after it belong together.
 
-Source: HTTP API manual, api/dir; entries leave out default values, and each entry of a write has its own outcome.
+`success` of a reply only says that it was understood: each entry has an outcome of its own (manual, api/dir).
+Source: HTTP API manual, api/dir/template … api/dir/query.
 """
 
-from typing import Any
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
 
-from doorward.providers.base import CodeRejected, FoundCode, NoRoom, ProviderError, Refused, Unsupported, WantedCode
-from doorward.providers.my_2n.client import Client
+from doorward.providers.base import (
+    CodeRejected,
+    DuplicateCode,
+    FoundCode,
+    NoRoom,
+    OutcomeUnknown,
+    Refused,
+    Unsupported,
+    WantedCode,
+    Written,
+)
 
-FIELDS = ["name", "owner", "deleted", "access.pin", "access.validFrom", "access.validTo"]
-NAME_MOST = 63
-PAGES_MOST = 1000
-_FULL = ("FULL", "LIMIT", "CAPACITY", "SPACE", "MEMORY", "TOO_MANY")
+from .client import TwoNClient
+from .intercom import Intercom, Template
+from .troubles import DeviceTrouble, NoAnswer, NotTheApi, outward
+
+NAME_LENGTH: Final = 63
+"""Characters; the device's own limit is not public (clients use 63)."""
+_FIELDS: Final = ("name", "owner", "access.pin", "access.validFrom", "access.validTo")
+_PAGES: Final = 1_000
+_EXISTS: Final = "EDIR_UUID_ALREADY_EXISTS"
+_UNKNOWN: Final = "EDIR_UUID_DOES_NOT_EXIST"
+_VALUE_ERROR: Final = "EDIR_FIELD_VALUE_ERROR"
+_NOT_AVAILABLE: Final = ("EDIR_FIELD_NOT_AVAILABLE", "EDIR_FIELD_NAME_UNKNOWN")
+_FULL: Final = re.compile(r"FULL|LIMIT|CAPACITY|SPACE|ROOM|MAX|TOO_MANY|QUOTA")
+"""The name of the error of a full directory is not public."""
+_ERROR_CODE: Final = re.compile(r"E[A-Z0-9_]{1,60}")
 
 
 def owner_tag(workspace_id: str) -> str:
-    """What marks a workspace's entries on a device."""
-    return "doorward-" + workspace_id.replace("-", "")[-12:]
+    """The mark on entries that are this workspace's: `doorward-` and 12 hex digits of its id."""
+    digits = re.sub(r"[^0-9a-f]", "", workspace_id.lower())
+    return f"doorward-{digits[:12]}"
 
 
-def device_name(name: str) -> str:
-    """A name as the device takes it: no `<`, `>` or `/`, not too long."""
-    clean = "".join(" " if c in "<>/" or not c.isprintable() else c for c in name).strip()
-    return clean[:NAME_MOST].strip() or "Access code"
+def clean_name(name: str) -> str:
+    """A name as a device takes it: without `<`, `>`, `/` and control characters, at most 63 characters."""
+    kept = "".join(" " if c in "<>/" or not c.isprintable() else c for c in name)
+    return " ".join(kept.split())[:NAME_LENGTH].rstrip() or "Access code"
 
 
-def _seconds(at: int | None) -> str:
-    return "0" if at is None else str(at // 1000)
+@dataclass(frozen=True)
+class _Entry:
+    """What we read of a directory entry; defaults filled in."""
+
+    uuid: str
+    name: str
+    owner: str
+    pin: str
+    valid_from: int
+    """Unix seconds, 0: unlimited."""
+    valid_to: int
+
+    def __repr__(self) -> str:
+        return f"_Entry(uuid={self.uuid!r}, …)"
 
 
-def _millis(text: Any) -> int | None:
-    try:
-        seconds = int(text)
-    except (TypeError, ValueError):
-        return None
-    return seconds * 1000 if seconds > 0 else None
+class Codes:
+    """The codes of one intercom, for the workspace whose tag is `owner`."""
+
+    def __init__(self, intercom: Intercom, owner: str) -> None:
+        self._intercom = intercom
+        self._owner = owner
+        self._turn = asyncio.Lock()
+        self._pins = _Pins()
+
+    @property
+    def _client(self) -> TwoNClient:
+        return self._intercom.client
+
+    # ------------------------------------------------------------ reading
+
+    async def read(self) -> list[FoundCode]:
+        """All entries with a PIN, and all of ours. A read that breaks off raises: it never looks like an empty one.
+
+        Raises: Refused, DeviceTrouble.
+        """
+        rows = (await _query(self._client, _FIELDS)).rows
+        last = {str(row["uuid"]).lower(): row for row in rows}
+        found = [_entry(row) for row in last.values() if row.get("deleted") is not True]
+        return [
+            FoundCode(
+                ref=entry.uuid,
+                is_ours=entry.owner == self._owner,
+                name=entry.name,
+                pin=entry.pin,
+                starts_at=entry.valid_from * 1000 or None,
+                ends_at=entry.valid_to * 1000 or None,
+                owner=entry.owner,
+            )
+            for entry in found
+            if entry.pin or entry.owner == self._owner
+        ]
+
+    async def _get(self, ref: str) -> _Entry | None:
+        row = await self._client.dir_get(ref, _FIELDS)
+        codes = _error_codes(row)
+        if row.get("deleted") is True or _UNKNOWN in codes:
+            return None
+        if codes:
+            raise Refused("The device does not show a directory entry.", code=_public(codes))
+        entry = _entry(row)
+        if entry.uuid.lower() != ref.lower():
+            raise NotTheApi("dir/get")
+        return entry
+
+    # ------------------------------------------------------------ writing
+
+    async def set(self, code: WantedCode) -> Written:
+        """Make the device hold this code; as `ProgramsCodes.set_code`."""
+        template = await self._intercom.template()
+        if not template.has_pin:
+            raise Unsupported("This model's directory has no PINs.")
+        if not template.has_validity and (code.starts_at is not None or code.ends_at is not None):
+            raise Unsupported("This model cannot limit a PIN to a time.")
+        wanted = self._wanted(code)
+        async with self._turn:
+            return await self._set(wanted, template)
+
+    def _wanted(self, code: WantedCode) -> _Entry:
+        return _Entry(
+            uuid=code.ref,
+            name=clean_name(code.name),
+            owner=self._owner,
+            pin=code.pin,
+            valid_from=0 if code.starts_at is None else max(0, code.starts_at // 1000),
+            # Up to the next whole second; never 0, which would mean for good.
+            valid_to=0 if code.ends_at is None else max(1, -(-code.ends_at // 1000)),
+        )
+
+    async def _set(self, wanted: _Entry, template: Template) -> Written:
+        there = await self._get(wanted.uuid)
+        if there is not None:
+            self._must_be_ours(there)
+            if _same(there, wanted):
+                return Written.UNCHANGED
+        if there is None or there.pin != wanted.pin:
+            other = await self._holder(wanted)
+            if other is not None:
+                raise DuplicateCode(ref=other)
+        try:
+            outcome = await self._write(wanted, template, is_new=there is None)
+            codes = _error_codes(outcome)
+            if there is None and _EXISTS in codes:
+                # Made by a call whose answer was lost, or by somebody else: look again, it may not be ours.
+                again = await self._get(wanted.uuid)
+                if again is not None:
+                    self._must_be_ours(again)
+                outcome = await self._write(wanted, template, is_new=again is None)
+                codes = _error_codes(outcome)
+        except (NoAnswer, NotTheApi) as trouble:
+            return await self._find_out(wanted, trouble)
+        if codes:
+            await self._refused(wanted, outcome, codes)
+        try:
+            written = await self._get(wanted.uuid)
+        except (DeviceTrouble, Refused):
+            return Written.ACCEPTED
+        return Written.CONFIRMED if written is not None and _same(written, wanted) else Written.ACCEPTED
+
+    async def _write(self, wanted: _Entry, template: Template, *, is_new: bool) -> dict[str, Any]:
+        access: dict[str, Any] = {"pin": wanted.pin}
+        if template.has_validity:
+            access |= {"validFrom": str(wanted.valid_from), "validTo": str(wanted.valid_to)}
+        user = {"uuid": wanted.uuid, "name": wanted.name, "owner": wanted.owner, "access": access}
+        return await (self._client.dir_create(user) if is_new else self._client.dir_update(user))
+
+    async def _find_out(self, wanted: _Entry, trouble: DeviceTrouble) -> Written:
+        """The answer to a write was lost: read back before anything else."""
+        try:
+            there = await self._get(wanted.uuid)
+        except (DeviceTrouble, Refused):
+            there = None
+        if there is not None and _same(there, wanted):
+            return Written.CONFIRMED
+        raise outward(trouble)
+
+    async def _refused(self, wanted: _Entry, outcome: Mapping[str, Any], codes: tuple[str, ...]) -> None:
+        """Raise what an entry's errors mean."""
+        public = _public(codes)
+        fields = {str(error.get("field", "")) for error in _errors(outcome)}
+        if _VALUE_ERROR in codes and "access.pin" in fields:
+            other = await self._holder(wanted)
+            if other is not None:
+                raise DuplicateCode(code=public, ref=other)
+            raise CodeRejected("The device does not accept this PIN.", code=public)
+        if _VALUE_ERROR in codes:
+            if fields & {"access.validFrom", "access.validTo"}:
+                raise CodeRejected("The device does not accept this time frame.", code=public)
+            raise CodeRejected("The device does not accept a value of this access code.", code=public)
+        if any(code in _NOT_AVAILABLE for code in codes):
+            raise Unsupported("This model's directory lacks something that access codes need.", code=public)
+        if any(_FULL.search(code) for code in codes):
+            raise NoRoom("The device's directory is full. Remove users there, or other access codes.", code=public)
+        raise Refused(f"The device did not store the access code ({public}).", code=public)
+
+    async def remove(self, ref: str) -> None:
+        """Remove a code; as `ProgramsCodes.remove_code`."""
+        async with self._turn:
+            there = await self._get(ref)
+            if there is None:
+                return
+            self._must_be_ours(there)
+            unknown: DeviceTrouble | None = None
+            codes: tuple[str, ...] = ()
+            try:
+                codes = _error_codes(await self._client.dir_delete(there.uuid))
+            except (NoAnswer, NotTheApi) as trouble:
+                unknown = trouble
+            try:
+                left = await self._get(ref)
+            except (DeviceTrouble, Refused) as exc:
+                if unknown is None and not codes:
+                    return  # the device said that it is done
+                raise (outward(unknown) if unknown is not None else OutcomeUnknown()) from exc
+            if left is None:
+                return
+            if unknown is not None:
+                raise outward(unknown)
+            public = _public(codes)
+            raise Refused(
+                "The device did not remove the access code" + (f" ({public})." if public else "."), code=public
+            )
+
+    def _must_be_ours(self, entry: _Entry) -> None:
+        if entry.owner != self._owner:
+            raise Refused("The directory entry of this access code belongs to somebody else now; it was left alone.")
+
+    # ------------------------------------------------------------ PINs of others
+
+    async def _holder(self, wanted: _Entry) -> str | None:
+        """The UUID of another entry that has this PIN. Devices take the same PIN twice and let the first one in."""
+        await self._pins.refresh(self._client)
+        return self._pins.holder(wanted.pin, wanted.uuid)
 
 
-def found_code(user: dict[str, Any], owner: str) -> FoundCode:
-    """An entry as a code."""
-    access = user.get("access") if isinstance(user.get("access"), dict) else {}
-    assert isinstance(access, dict)
-    tag = str(user.get("owner") or "")
-    pin = access.get("pin")
-    return FoundCode(
-        ref=str(user.get("uuid", "")).lower(),
-        is_ours=tag == owner,
-        name=str(user.get("name") or ""),
-        pin=str(pin) if pin else None,
-        starts_at=_millis(access.get("validFrom")),
-        ends_at=_millis(access.get("validTo")),
-        owner=tag,
-    )
+class _Pins:
+    """Who has which PIN, kept by the directory's own change counter so that a look costs only what is new."""
+
+    def __init__(self) -> None:
+        self._series: str | None = None
+        self._timestamp = 0
+        self._by_uuid: dict[str, tuple[str, str]] = {}
+
+    async def refresh(self, client: TwoNClient) -> None:
+        """Catch up with the directory."""
+        changes = await _query(client, ("access.pin",), self._series, self._timestamp)
+        if changes.is_whole:
+            self._by_uuid.clear()
+        self._series, self._timestamp = changes.series, changes.timestamp
+        for row in changes.rows:
+            entry = None if row.get("deleted") is True else _entry(row)
+            key = str(row["uuid"]).lower()
+            if entry is None or not entry.pin:
+                self._by_uuid.pop(key, None)
+            else:
+                self._by_uuid[key] = (entry.uuid, entry.pin)
+
+    def holder(self, pin: str, but: str) -> str | None:
+        """Another entry's UUID that has this PIN."""
+        return next((u for key, (u, p) in self._by_uuid.items() if p == pin and key != but.lower()), None)
 
 
-def entry(code: WantedCode, owner: str) -> dict[str, Any]:
-    """A code as an entry."""
-    return {
-        "uuid": code.ref,
-        "name": device_name(code.name),
-        "owner": owner,
-        "access": {"pin": code.pin, "validFrom": _seconds(code.starts_at), "validTo": _seconds(code.ends_at)},
-    }
+# ---------------------------------------------------------------- replies
 
 
-def holds(found: FoundCode, code: WantedCode) -> bool:
-    """The device has exactly this (times to the second)."""
-    return (
-        found.name == device_name(code.name)
-        and found.pin == code.pin
-        and _seconds(found.starts_at) == _seconds(code.starts_at)
-        and _seconds(found.ends_at) == _seconds(code.ends_at)
-    )
+@dataclass(frozen=True)
+class _Changes:
+    """What a query showed, in the device's order; a later row of the same entry replaces an earlier one."""
+
+    is_whole: bool
+    """All entries, not only what changed."""
+    series: str | None
+    timestamp: int
+    rows: list[dict[str, Any]]
 
 
-async def read_all(client: Client, owner: str) -> list[FoundCode]:
-    """Every entry with a PIN, and every one of ours. Raises rather than return a part."""
-    users: dict[str, dict[str, Any]] = {}
-    series: str | None = None
-    since = 0
-    for _ in range(PAGES_MOST):
-        body: dict[str, Any] = {"fields": FIELDS}
-        if series is not None:
-            body |= {"series": series, "iterator": {"timestamp": since}}
-        result = await client.directory("POST", "dir/query", body)
-        if not isinstance(result, dict) or not isinstance(result.get("users", []), list):
-            raise Refused("The device's directory answered something that is not a list.")
-        if series is not None and str(result.get("series")) != series:
-            raise Refused("The device's directory was replaced while it was read.")
-        series = str(result.get("series"))
-        page = [u for u in result.get("users", []) if isinstance(u, dict) and u.get("uuid")]
-        newest = max((int(u.get("timestamp") or 0) for u in page), default=since)
-        for user in page:
-            users[str(user["uuid"]).lower()] = user
-        if not page or newest <= since:
-            break
-        since = newest
-        if newest >= int(result.get("timestamp") or 0):
-            break
-    else:
-        raise Refused("The device's directory has no end.")
-    live = [found_code(u, owner) for u in users.values() if not u.get("deleted")]
-    return [f for f in live if f.pin is not None or f.is_ours]
+async def _query(client: TwoNClient, fields: tuple[str, ...], series: str | None = None, since: int = 0) -> _Changes:
+    """Entries changed after the counter `since` of `series`; all of them when there is no such place any more.
 
-
-async def read_one(client: Client, ref: str, owner: str) -> FoundCode | None:
-    """One entry; None when there is none."""
-    result = await client.directory("POST", "dir/get", {"users": [{"uuid": ref}], "fields": FIELDS})
-    for user in _users(result):
-        if user.get("errors") or user.get("deleted"):
+    Goes on until the device has nothing newer to show: the manual mentions no paging, one client in the field reads
+    that way. Raises: Refused, DeviceTrouble.
+    """
+    for _ in range(3):
+        is_whole = series is None or not since
+        reply = (
+            await client.dir_query(fields) if is_whole else await client.dir_query(fields, series=series, since=since)
+        )
+        named = reply.get("series")
+        current = named if isinstance(named, str) else None
+        if not is_whole and (current != series or _number(reply, "invalid") > since):
+            series, since = None, 0
             continue
-        if str(user.get("uuid", "")).lower() == ref.lower():
-            return found_code(user, owner)
-    return None
+        rows = _users(reply, can_be_missing=not is_whole)
+        found = list(rows)
+        for _ in range(_PAGES):
+            newest = max((_number(row, "timestamp") for row in rows), default=since)
+            if newest <= since or newest >= _number(reply, "timestamp") or current is None:
+                return _Changes(is_whole, current, max(newest, since), found)
+            since = newest
+            reply = await client.dir_query(fields, series=current, since=since)
+            if reply.get("series") != current:
+                break  # the directory was replaced meanwhile: start over
+            rows = _users(reply, can_be_missing=True)
+            found += rows
+        series, since = None, 0
+    raise Refused("The device's directory changes faster than it can be read.")
 
 
-def _users(result: Any) -> list[dict[str, Any]]:
-    users = result.get("users") if isinstance(result, dict) else None
-    return [u for u in users if isinstance(u, dict)] if isinstance(users, list) else []
+def _users(reply: Mapping[str, Any], *, can_be_missing: bool = False) -> list[dict[str, Any]]:
+    users = reply.get("users", [] if can_be_missing else None)
+    if not isinstance(users, list) or not all(isinstance(user, dict) and user.get("uuid") for user in users):
+        raise NotTheApi("dir/query")
+    return users
 
 
-def outcome(result: Any) -> str | None:
-    """The error code of a write's only entry; None when it was done. `success` says nothing about entries."""
-    users = _users(result)
-    if not users:
-        raise Refused("The device did not say what became of the directory entry.")
-    errors = users[0].get("errors")
-    if not errors:
-        return None
-    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
-    return f"{first.get('code', 'unknown')} {first.get('field', '')}".strip()
+def _entry(row: Mapping[str, Any]) -> _Entry:
+    """Devices leave out default values."""
+    access = row.get("access")
+    access = access if isinstance(access, Mapping) else {}
+    uuid, name, owner, pin = row.get("uuid"), row.get("name", ""), row.get("owner", ""), access.get("pin", "")
+    if not isinstance(uuid, str) or not uuid:
+        raise NotTheApi("dir/get")
+    return _Entry(
+        uuid=uuid,
+        name=name if isinstance(name, str) else "",
+        owner=owner if isinstance(owner, str) else "",
+        pin=str(pin) if isinstance(pin, (str, int)) and not isinstance(pin, bool) else "",
+        valid_from=_seconds(access.get("validFrom", "0")),
+        valid_to=_seconds(access.get("validTo", "0")),
+    )
 
 
-def refusal(error: str) -> ProviderError:
-    """The exception of an entry's error. The words are the device's; they hold no PIN."""
-    code, _, where = error.partition(" ")
-    if code == "EDIR_FIELD_VALUE_ERROR":
-        if where.startswith("access.pin"):
-            return CodeRejected("The device does not accept this PIN. It may be in use there, or too short.", code=code)
-        return CodeRejected(f"The device does not accept the code's {where or 'values'}.", code=code)
-    if code in ("EDIR_FIELD_NOT_AVAILABLE", "EDIR_FIELD_NAME_UNKNOWN"):
-        return Unsupported(f"This model has no {where or 'such field'} in its directory.", code=code)
-    if any(word in code.upper() for word in _FULL):
-        return NoRoom("The device's directory is full.", code=code)
-    return Refused(f"The device refused the directory entry ({code}).", code=code)
+def _seconds(value: Any) -> int:
+    """Validity: a decimal string of unix seconds."""
+    try:
+        return max(0, int(value)) if isinstance(value, (str, int)) else 0
+    except ValueError:
+        return 0
+
+
+def _number(row: Mapping[str, Any], key: str) -> int:
+    value = row.get(key, 0)
+    return value if isinstance(value, int) else 0
+
+
+def _same(there: _Entry, wanted: _Entry) -> bool:
+    return (there.name, there.owner, there.pin, there.valid_from, there.valid_to) == (
+        wanted.name,
+        wanted.owner,
+        wanted.pin,
+        wanted.valid_from,
+        wanted.valid_to,
+    )
+
+
+def _errors(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    errors = row.get("errors")
+    return [error for error in errors if isinstance(error, Mapping)] if isinstance(errors, list) else []
+
+
+def _error_codes(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """An entry's errors. Their presence is the sign of failure, not the absence of a UUID."""
+    if not row.get("errors"):
+        return ()
+    return tuple(str(error.get("code", "")) for error in _errors(row)) or ("",)
+
+
+def _public(codes: tuple[str, ...]) -> str:
+    """The device's error names, verbatim where they are names."""
+    return ", ".join(code if _ERROR_CODE.fullmatch(code) else "an unnamed error" for code in codes)

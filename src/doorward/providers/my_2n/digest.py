@@ -1,121 +1,155 @@
-"""HTTP authentication as 2N devices ask for it: Digest (MD5 or SHA-256, with or without qop), Basic, or none.
+"""HTTP logins as 2N devices ask for them: none, Basic and Digest, one state for each service group.
 
-A device may ask for another scheme on each service group, so a client keeps one `Login` for each. A nonce is used
-again with a rising count until the device says it is stale.
-
-Source: RFC 7616; HTTP API manual, "Service security"; nonce ageing is a field observation.
+Digest after RFC 7616 and its forerunners RFC 2617 and 2069: MD5 and SHA-256 (also `-sess`), `qop=auth` or none. No
+I/O here. Passwords stay inside: no `repr` and no message shows one.
 """
 
 import base64
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
-_PARAM = re.compile(r'(\w+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
-_SCHEME = re.compile(r"(?:^|,)\s*(Digest|Basic)\b", re.IGNORECASE)
-_HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
+_WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_PART: Final = re.compile(rf'\s*,*\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|({_WORD}))')
+_ESCAPE: Final = re.compile(r"\\(.)")
+
+_HASHES: Final[Mapping[str, Callable[[bytes], str]]] = {
+    # MD5 is what devices in the field offer; it guards a login, no data rests on it.
+    "md5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
+    "sha-256": lambda data: hashlib.sha256(data).hexdigest(),
+}
+_PREFERRED: Final = ("sha-256", "sha-256-sess", "md5", "md5-sess")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Challenge:
-    """What a 401 asks for."""
+    """One thing a device asks for. `params` have lower-case names."""
 
     scheme: str
-    """`digest` or `basic`."""
-    realm: str = ""
-    nonce: str = ""
-    qop: str = ""
-    """`auth`, or empty for the older form without it."""
-    algorithm: str = "MD5"
-    opaque: str | None = None
-    stale: bool = False
+    """Lower case: `digest`, `basic`."""
+    params: Mapping[str, str]
+
+    @property
+    def is_stale(self) -> bool:
+        """The answer was right but its nonce too old."""
+        return self.params.get("stale", "").lower() == "true"
+
+    @property
+    def algorithm(self) -> str:
+        """Lower case; MD5 when left out."""
+        return self.params.get("algorithm", "md5").lower()
+
+    @property
+    def qops(self) -> tuple[str, ...]:
+        """Offered qualities of protection; none on the oldest devices."""
+        return tuple(word.strip().lower() for word in self.params.get("qop", "").split(",") if word.strip())
 
 
-def challenges(headers: Iterable[str]) -> list[Challenge]:
-    """All challenges of the `WWW-Authenticate` headers that we can answer, best first."""
+def parse_challenges(headers: Iterable[str]) -> list[Challenge]:
+    """Every challenge in all `WWW-Authenticate` headers: a header may hold several."""
     found: list[Challenge] = []
     for header in headers:
-        starts = list(_SCHEME.finditer(header))
-        for match, end in zip(starts, [*[m.start() for m in starts[1:]], len(header)], strict=True):
-            values = {k.lower(): q or plain for k, q, plain in _PARAM.findall(header[match.end() : end])}
-            if match[1].lower() == "basic":
-                found.append(Challenge("basic", values.get("realm", "")))
-                continue
-            algorithm = values.get("algorithm", "MD5").upper()
-            options = [o.strip() for o in values.get("qop", "").split(",") if o.strip()]
-            if algorithm not in _HASHES or (options and "auth" not in options) or "nonce" not in values:
-                continue
-            found.append(
-                Challenge(
-                    scheme="digest",
-                    realm=values.get("realm", ""),
-                    nonce=values["nonce"],
-                    qop="auth" if options else "",
-                    algorithm=algorithm,
-                    opaque=values.get("opaque"),
-                    stale=values.get("stale", "").lower() == "true",
-                )
-            )
-    return sorted(found, key=lambda c: (c.scheme != "digest", c.algorithm != "SHA-256"))
+        position = 0
+        params: dict[str, str] | None = None
+        while (match := _PART.match(header, position)) is not None and match.end() > position:
+            position = match.end()
+            name, quoted, bare, scheme = match.groups()
+            if scheme is not None:
+                params = {}
+                found.append(Challenge(scheme.lower(), params))
+            elif params is not None:
+                params[name.lower()] = _ESCAPE.sub(r"\1", quoted) if quoted is not None else bare
+    return found
 
 
+def choose(challenges: Iterable[Challenge]) -> Challenge | None:
+    """The strongest challenge we can answer; None when there is none."""
+    usable = [c for c in challenges if _can_answer(c)]
+    return min(usable, key=_rank, default=None)
+
+
+def _can_answer(challenge: Challenge) -> bool:
+    if challenge.scheme == "basic":
+        return True
+    return (
+        challenge.scheme == "digest"
+        and challenge.algorithm in _PREFERRED
+        and bool(challenge.params.get("nonce"))
+        and (not challenge.qops or "auth" in challenge.qops)
+    )
+
+
+def _rank(challenge: Challenge) -> int:
+    return len(_PREFERRED) if challenge.scheme == "basic" else _PREFERRED.index(challenge.algorithm)
+
+
+@dataclass(slots=True)
 class Login:
-    """One service group's way in, for one account."""
+    """How one account logs in to one service group of one device: what was asked, and how often a nonce was used."""
 
-    def __init__(self, username: str, password: str) -> None:
-        self._username = username
-        self._password = password
-        self.challenge: Challenge | None = None
-        self._count = 0
-        self._ha1 = ""
+    username: str
+    password: str = field(repr=False)
+    challenge: Challenge | None = None
+    """None: nothing was asked yet, so nothing is sent."""
+    count: int = 0
+    """Requests made with this nonce."""
+    _secret: str = field(default="", repr=False)
 
-    def __repr__(self) -> str:
-        return f"Login({self._username!r})"
-
-    def answer(self, challenge: Challenge | None) -> None:
-        """Answer this challenge from now on; None: begin without."""
+    def adopt(self, challenge: Challenge | None) -> None:
+        """Answer this challenge from now on."""
         self.challenge = challenge
-        self._count = 0
+        self.count = 0
+        self._secret = ""
         if challenge is not None and challenge.scheme == "digest":
-            self._ha1 = self._hash(f"{self._username}:{challenge.realm}:{self._password}")
+            self._secret = _hash(challenge)(f"{self.username}:{challenge.params.get('realm', '')}:{self.password}")
 
-    def header(self, method: str, uri: str) -> str | None:
-        """The `Authorization` header of the next request; None before any challenge.
+    def header(self, method: str, uri: str, *, cnonce: str | None = None) -> str | None:
+        """The `Authorization` header for a request; None when none was asked for.
 
-        `uri` is the request target, query included, byte by byte.
+        `uri` is the request line's target, byte for byte: path and query.
         """
         challenge = self.challenge
         if challenge is None:
             return None
         if challenge.scheme == "basic":
-            pair = f"{self._username}:{self._password}".encode()
-            return "Basic " + base64.b64encode(pair).decode()
-        self._count += 1
-        return self._digest(challenge, method, uri, f"{self._count:08x}", secrets.token_hex(8))
-
-    def _digest(self, challenge: Challenge, method: str, uri: str, count: str, client_nonce: str) -> str:
-        ha2 = self._hash(f"{method}:{uri}")
-        middle = f"{challenge.nonce}:{count}:{client_nonce}:auth" if challenge.qop else challenge.nonce
-        parts = [
-            f'username="{_quoted(self._username)}"',
-            f'realm="{challenge.realm}"',
-            f'nonce="{challenge.nonce}"',
-            f'uri="{uri}"',
-            f'response="{self._hash(f"{self._ha1}:{middle}:{ha2}")}"',
-            f"algorithm={challenge.algorithm}",
+            return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        self.count += 1
+        digest = _hash(challenge)
+        nonce = challenge.params["nonce"]
+        cnonce = cnonce or secrets.token_hex(8)
+        first = self._secret
+        if challenge.algorithm.endswith("-sess"):
+            first = digest(f"{first}:{nonce}:{cnonce}")
+        second = digest(f"{method}:{uri}")
+        count = f"{self.count:08x}"
+        fields = [
+            f"username={_quote(self.username)}",
+            f"realm={_quote(challenge.params.get('realm', ''))}",
+            f"nonce={_quote(nonce)}",
+            f"uri={_quote(uri)}",
         ]
-        if challenge.qop:
-            parts += ["qop=auth", f"nc={count}", f'cnonce="{client_nonce}"']
-        if challenge.opaque is not None:
-            parts.append(f'opaque="{challenge.opaque}"')
-        return "Digest " + ", ".join(parts)
+        if "algorithm" in challenge.params:
+            fields.append(f"algorithm={challenge.params['algorithm']}")
+        if challenge.qops:
+            response = digest(f"{first}:{nonce}:{count}:{cnonce}:auth:{second}")
+            fields += ["qop=auth", f"nc={count}", f'cnonce="{cnonce}"']
+        else:
+            response = digest(f"{first}:{nonce}:{second}")
+            if challenge.algorithm.endswith("-sess"):
+                fields.append(f'cnonce="{cnonce}"')
+        fields.append(f'response="{response}"')
+        if "opaque" in challenge.params:
+            fields.append(f"opaque={_quote(challenge.params['opaque'])}")
+        return "Digest " + ", ".join(fields)
 
-    def _hash(self, text: str) -> str:
-        assert self.challenge is not None
-        return _HASHES[self.challenge.algorithm](text.encode()).hexdigest()
+
+def _hash(challenge: Challenge) -> Callable[[str], str]:
+    digest = _HASHES[challenge.algorithm.removesuffix("-sess")]
+    return lambda text: digest(text.encode())
 
 
-def _quoted(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"')
+def _quote(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

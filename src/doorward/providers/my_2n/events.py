@@ -1,15 +1,15 @@
-"""2N's events in our words.
+"""From 2N's words to `base.DeviceEvent`s. Pure: events in, events out.
 
-Events of one authentication share a `session`: who it was comes with `UserAuthenticated`, what moved with
-`SwitchStateChanged`. PINs that devices put into events (`CodeEntered.code`, every `KeyPressed`) are never kept.
-
-Source: HTTP API manual, api/log/pull (catalogue of events).
+2N tells one entry in several events that share a `session`: what was entered, whether it was accepted, and which
+switch moved. The translator remembers sessions for a while, so that the door's movement can say who did it, and so
+that one refused entry is told once. The clear-text code in `CodeEntered` is never looked at.
+Source: HTTP API manual, api/log/pull (event catalogue).
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from doorward.providers.base import (
     AccessDenied,
@@ -21,118 +21,216 @@ from doorward.providers.base import (
     Tampered,
 )
 
-METHODS = {
+from .intercom import Switch
+
+NAMES: Final = (
+    "DeviceState",
+    "ConfigurationChanged",
+    "CapabilitiesChanged",
+    "HardwareChanged",
+    "DirectoryChanged",
+    "SwitchStateChanged",
+    "SwitchOperationChanged",
+    "CodeEntered",
+    "CardEntered",
+    "FingerEntered",
+    "MobKeyEntered",
+    "LicensePlateRecognized",
+    "ApiAccessRequested",
+    "UserAuthenticated",
+    "UserRejected",
+    "DoorStateChanged",
+    "KeyPressed",
+    "TamperSwitchActivated",
+)
+"""What is subscribed to. Privileges decide which of them an account is shown."""
+
+SETTINGS_CHANGED: Final = frozenset({"ConfigurationChanged", "CapabilitiesChanged", "HardwareChanged"})
+_ENTRIES: Final = {
     "CodeEntered": "keycode",
     "CardEntered": "card",
-    "CardHeld": "card",
     "FingerEntered": "unknown",
     "MobKeyEntered": "unknown",
     "LicensePlateRecognized": "unknown",
+    "ApiAccessRequested": "remote",
 }
-ORIGINS = {
-    # Who moved the switch → Seam's method, where no session tells more.
+_METHODS: Final = {
     "api": "remote",
     "rex": "manual",
-    "idt": "manual",
-    "dtmf": "remote",
-    "auth": "unknown",
     "uni": "keycode",
     "profile": "automatic",
+    "zone": "automatic",
     "automation": "automatic",
-    "zone": "unknown",
 }
-SESSIONS_KEPT = 64
+"""Originator of a switch's movement → Seam's word; anything else is `unknown`."""
+_SESSIONS: Final = 64
+_UNNAMED: Final = "invalidCredential"
+"""The reason when the device gives none: older firmware stops at the entry."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Session:
-    """What is known of one authentication."""
+    """One entry at an access point."""
 
     method: str = "unknown"
-    user: str | None = None
-    denied: tuple[str, int, str | None] | None = None
-    """Event key, time and user of a refusal that has not been told yet."""
+    code_ref: str | None = None
     is_told: bool = False
+    """Its refusal was told."""
 
 
-def key_of(event: dict[str, Any]) -> str:
-    """Names an event for good: ids start again at 1 after a reboot, but not in the same second."""
-    return f"{event.get('id')}@{event.get('utcTime')}"
+@dataclass(slots=True)
+class Translated:
+    """What a batch of the device's events means."""
+
+    events: list[DeviceEvent] = field(default_factory=list)
+    is_stale: bool = False
+    """Settings or the device itself changed: ask it how it stands."""
 
 
-class Interpreter:
-    """Reads one device's log. Batches must come in order."""
+class Translator:
+    """One device's events, in their order. `number` is the access switch."""
 
-    def __init__(self, access_switch: int, *, is_monostable: bool) -> None:
-        self._switch = access_switch
-        self.is_monostable = is_monostable
+    def __init__(self, number: int) -> None:
+        self._number = number
         self._sessions: OrderedDict[int, _Session] = OrderedDict()
+        self._denied: dict[int, AccessDenied] = {}
+        self._rose_up_s: int | None = None
 
-    def read(self, batch: Iterable[dict[str, Any]]) -> Iterator[DeviceEvent]:
-        """What a batch of events means to us; most events mean nothing."""
+    @property
+    def is_waiting(self) -> bool:
+        """A refusal is held back: the device may name its reason any moment."""
+        return bool(self._denied)
+
+    def reset(self) -> None:
+        """The device booted: sessions start anew."""
+        self._sessions.clear()
+        self._denied.clear()
+        self._rose_up_s = None
+
+    def translate(self, batch: list[dict[str, Any]], *, boot: str, switch: Switch, skew_s: int, now: int) -> Translated:
+        """A batch as `log/pull` gave it. `switch` are the access switch's settings, `skew_s` the device's clock ahead
+        of ours, `now` our clock in milliseconds."""
+        result = Translated()
+        held_back = set(self._denied)
+        directory: CodesChanged | None = None
         for event in batch:
-            params = event.get("params")
-            found = self._one(
-                str(event.get("event")),
-                params if isinstance(params, dict) else {},
-                key_of(event),
-                int(event.get("utcTime") or 0) * 1000,
-            )
-            if found is not None:
-                yield found
-        # A refusal waits for the end of its batch, for the device may say the reason in a later event.
-        for session in self._sessions.values():
-            if session.denied is not None:
-                key, at, user = session.denied
-                session.denied, session.is_told = None, True
-                yield AccessDenied(key, at, reason="invalidCredential", code_ref=user)
+            name, params = event.get("event"), event.get("params")
+            if not isinstance(name, str) or not isinstance(params, Mapping):
+                continue
+            key = f"{boot}:{event.get('id')}"
+            at = occurred_at(event, skew_s=skew_s, now=now)
+            if name in SETTINGS_CHANGED or (name == "DeviceState" and params.get("state") == "startup"):
+                result.is_stale = True
+            elif name == "SwitchOperationChanged":
+                result.is_stale |= params.get("switch") == self._number and "enabled" in params
+            elif name == "DirectoryChanged":
+                # A batch may hold hundreds; one reading of the directory answers them all.
+                directory = CodesChanged(key, at)
+            elif name in _ENTRIES:
+                self._entered(name, params, key, at)
+            elif name == "UserAuthenticated":
+                self._session(params).code_ref = _ref(params) or self._session(params).code_ref
+            elif name == "UserRejected":
+                self._rejected(params, key, at, result)
+            else:
+                told = self._moved(name, params, key, at, switch, event)
+                if told is not None:
+                    result.events.append(told)
+        # What was held back once and is still unexplained has no reason of its own.
+        for number in held_back & self._denied.keys():
+            result.events.append(self._denied.pop(number))
+        if directory is not None:
+            result.events.append(directory)
+        return result
 
-    def _session(self, params: dict[str, Any]) -> _Session:
+    # ------------------------------------------------------------ entries
+
+    def _session(self, params: Mapping[str, Any]) -> _Session:
         number = params.get("session")
         if not isinstance(number, int):
             return _Session()
-        session = self._sessions.setdefault(number, _Session())
-        while len(self._sessions) > SESSIONS_KEPT:
-            self._sessions.popitem(last=False)
+        session = self._sessions.get(number)
+        if session is None:
+            session = self._sessions[number] = _Session()
+            if len(self._sessions) > _SESSIONS:
+                self._sessions.popitem(last=False)
         return session
 
-    def _one(self, name: str, params: dict[str, Any], key: str, at: int) -> DeviceEvent | None:
-        user = str(params["uuid"]).lower() if params.get("uuid") else None
-        if name in METHODS:
-            session = self._session(params)
-            session.method = METHODS[name]
-            session.user = user or session.user
-            if params.get("valid") is False and not session.is_told:
-                session.denied = (key, at, user)
-            return None
-        if name == "UserAuthenticated":
-            session = self._session(params)
-            session.user, session.denied = user or session.user, None
-            return None
-        if name == "UserRejected":
-            session = self._session(params)
-            if session.is_told:
-                return None
-            session.denied, session.is_told = None, True
-            return AccessDenied(key, at, reason=str(params.get("reason") or "unknown"), code_ref=user or session.user)
-        if name == "SwitchStateChanged" and params.get("switch") == self._switch:
-            return self._moved(params, key, at)
-        if name == "DoorStateChanged":
-            return DoorMoved(key, at, is_open=params.get("state") == "opened")
-        if name == "KeyPressed" and str(params.get("key", "")).startswith("%"):
-            return DoorbellRang(key, at, button=str(params["key"]))
-        if name == "TamperSwitchActivated" and params.get("state") == "in":
+    def _entered(self, name: str, params: Mapping[str, Any], key: str, at: int) -> None:
+        session = self._session(params)
+        session.method = _ENTRIES[name]
+        session.code_ref = _ref(params) or session.code_ref
+        number = params.get("session")
+        if params.get("valid") is not False or session.is_told:
+            return
+        session.is_told = True
+        if isinstance(number, int):
+            self._denied[number] = AccessDenied(key, at, _UNNAMED, session.code_ref)
+
+    def _rejected(self, params: Mapping[str, Any], key: str, at: int, result: Translated) -> None:
+        session = self._session(params)
+        reason = params.get("reason")
+        word = reason if isinstance(reason, str) and reason.isalnum() and len(reason) <= 40 else _UNNAMED
+        number = params.get("session")
+        waiting = self._denied.pop(number, None) if isinstance(number, int) else None
+        if waiting is not None:
+            # The entry's key: it stays the same whether the two came together or apart.
+            result.events.append(AccessDenied(waiting.key, waiting.occurred_at, word, _ref(params) or waiting.code_ref))
+        elif not session.is_told:
+            session.is_told = True
+            result.events.append(AccessDenied(key, at, word, _ref(params) or session.code_ref))
+
+    # ------------------------------------------------------------ doors and keys
+
+    def _moved(
+        self, name: str, params: Mapping[str, Any], key: str, at: int, switch: Switch, event: Mapping[str, Any]
+    ) -> DeviceEvent | None:
+        if name == "SwitchStateChanged" and params.get("switch") == self._number:
+            return self._switched(params, key, at, switch, event)
+        state = params.get("state")
+        if name == "DoorStateChanged" and state in ("opened", "closed"):
+            return DoorMoved(key, at, is_open=state == "opened")
+        if name == "TamperSwitchActivated" and state == "in":
             return Tampered(key, at)
-        if name == "DirectoryChanged":
-            return CodesChanged(key, at)
+        if name == "KeyPressed":
+            button = str(params.get("key", ""))
+            if button.startswith("%") and button[1:].isdigit():
+                return DoorbellRang(key, at, button=button[1:])
         return None
 
-    def _moved(self, params: dict[str, Any], key: str, at: int) -> LockMoved:
-        is_on = bool(params.get("state"))
-        if not is_on and self.is_monostable:
-            # The pulse is over: nobody did that.
+    def _switched(
+        self, params: Mapping[str, Any], key: str, at: int, switch: Switch, event: Mapping[str, Any]
+    ) -> LockMoved:
+        is_active = bool(params.get("state"))
+        originator = params.get("originator")
+        up_s = event.get("upTime")
+        if is_active:
+            self._rose_up_s = up_s if isinstance(up_s, int) else None
+        elif self._fell_back(switch, up_s):
             return LockMoved(key, at, locked=True, method="automatic")
-        origin = str(params.get("originator", ""))
-        session = self._session(params)
-        method = session.method if origin == "ap" else ORIGINS.get(origin, "unknown")
-        return LockMoved(key, at, locked=not is_on, method=method, code_ref=session.user if origin == "ap" else None)
+        if originator in ("ap", "auth"):
+            session = self._session(params)
+            return LockMoved(key, at, locked=not is_active, method=session.method, code_ref=session.code_ref)
+        return LockMoved(key, at, locked=not is_active, method=_METHODS.get(str(originator), "unknown"))
+
+    def _fell_back(self, switch: Switch, up_s: Any) -> bool:
+        """A monostable switch went off by itself: its pulse was not cut short. Times are whole seconds."""
+        if switch.is_bistable:
+            return False
+        rose, self._rose_up_s = self._rose_up_s, None
+        return rose is None or not isinstance(up_s, int) or up_s - rose >= switch.pulse_s - 1
+
+
+def occurred_at(event: Mapping[str, Any], *, skew_s: int, now: int) -> int:
+    """When it happened, in milliseconds of our clock. The device tells whole seconds: the moment within that second
+    which is nearest to now."""
+    utc_s = event.get("utcTime")
+    if not isinstance(utc_s, int):
+        return now
+    start = (utc_s - skew_s) * 1000
+    return max(start, min(now, start + 999))
+
+
+def _ref(params: Mapping[str, Any]) -> str | None:
+    uuid = params.get("uuid")
+    return uuid if isinstance(uuid, str) and uuid else None

@@ -1,11 +1,12 @@
-"""The brand `my_2n`: logging in, and opening links.
+"""2N as a brand: its login forms, its sandbox accounts, and the links to its intercoms.
 
-In a sandbox workspace an account is any address of example.com, with three virtual intercoms of its own. Connecting
-real intercoms through the webview is not here yet; a link opens them when a device's login holds an address (`url`).
+In a sandbox everyone at example.com has an account with three virtual intercoms. Real intercoms are reached at their
+own address, without 2N's cloud, whose interface is not public; the way to enter that address is not here yet.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from doorward.clock import Clock
 from doorward.providers.base import (
@@ -17,136 +18,148 @@ from doorward.providers.base import (
     LoginForm,
     NotAuthorized,
     OfferedDevice,
-    Offline,
     Place,
     TwinStore,
     Unsupported,
 )
-from doorward.providers.my_2n.client import Client
-from doorward.providers.my_2n.driver import TwoNLink
-from doorward.providers.my_2n.transport import PairConnector
-from doorward.providers.my_2n.twins import Twin, Twins
 
-SANDBOX_PASSWORD = "1234"  # noqa: S105 - printed in the public guide
-CHECKS = ("system/status", "switch/caps", "switch/status", "dir/template", "log/caps")
-"""What a login must be allowed to do."""
+from . import intercom
+from .client import TwoNClient
+from .driver import TwoNLink, number_of
+from .transport import Allowed
+from .troubles import DeviceTrouble, LoginNeeded, LoginRefused, outward
+from .twins import BRAND, PASSWORD, Twins
+
+_ADDRESS: Final = re.compile(r"[^@\s]+@example\.com")
+_NO_ACCOUNT: Final = (
+    "In a sandbox, log in with any address at example.com, such as jane@example.com, and the password 1234."
+)
+_NO_CLOUD: Final = (
+    "This server talks to 2N intercoms directly, by their address in your network, and not through a 2N account. "
+    "Logging in here works in sandbox workspaces only."
+)
+_MODEL: Final = "2N IP Verso"
 
 
 class MyTwoN:
-    """See `providers.base.Provider`."""
+    """2N, as `base.Provider`. `twins` is where virtual intercoms are kept; `allowed` says which addresses real ones
+    may have (None: any)."""
 
-    key = "my_2n"
+    key = BRAND
     display_name = "2N"
-    categories = ("stable", "consumer_smartlocks")
-    abilities = (
+    categories: tuple[str, ...] = ("stable", "consumer_smartlocks")
+    abilities: tuple[str, ...] = (
         "can_remotely_unlock",
         "can_remotely_lock",
         "can_program_online_access_codes",
         "can_unlock_with_code",
     )
-    device_type = "two_n_intercom"
-    manufacturer = "two_n"
+    device_type: str = intercom.DEVICE_TYPE
+    manufacturer: str = intercom.MANUFACTURER
     account_form = LoginForm(
-        title="Log in to 2N",
-        intro="Use the e-mail address and password of your My2N account.",
+        title="Log in to your 2N account",
+        intro="With the e-mail address and password you use at 2N.",
         fields=(
-            Field("email", "E-mail address", "email", autocomplete="username"),
-            Field("password", "Password", "password", autocomplete="current-password"),
+            Field("email", "E-mail", kind="email", autocomplete="username"),
+            Field("password", "Password", kind="password", autocomplete="current-password"),
         ),
     )
     device_form: LoginForm | None = LoginForm(
-        title="Log in to the intercom",
-        intro="Use a user of the intercom's HTTP API. You find them on the intercom under Services / HTTP API.",
+        title="Log in to this intercom",
+        intro="With an account of its HTTP API: on the device under Services / HTTP API / Account.",
         fields=(
-            Field("username", "User name", "text", autocomplete="off"),
-            Field("password", "Password", "password", autocomplete="off"),
+            Field("username", "User name"),
+            Field("password", "Password", kind="password"),
         ),
     )
 
-    def __init__(self, store: TwinStore, clock: Clock) -> None:
-        self._clock = clock
-        self._twins = Twins(store, clock)
+    def __init__(self, twins: TwinStore, clock: Clock | None = None, *, allowed: Allowed | None = None) -> None:
+        self._clock = clock or Clock()
+        self.twins = Twins(twins, self._clock)
+        self._allowed = allowed
 
     async def log_in(self, place: Place, values: Mapping[str, str]) -> AccountLogin:
-        """Raises NotAuthorized for a wrong login, Unsupported outside of sandboxes."""
+        """As `base.Provider.log_in`. The same login finds the same virtual intercoms again."""
         if not place.is_sandbox:
-            raise Unsupported(
-                "This workspace is for real intercoms, and Doorward cannot connect those through this page yet."
-            )
+            raise Unsupported(_NO_CLOUD)
         email = values.get("email", "").strip().lower()
-        name, _, domain = email.partition("@")
-        if not name or domain != "example.com" or values.get("password") != SANDBOX_PASSWORD:
-            raise NotAuthorized("The e-mail address or password is not right. Check both and try again.")
-        units = await self._twins.of_login(place.workspace_id, email)
+        if not _ADDRESS.fullmatch(email) or values.get("password") != PASSWORD:
+            raise NotAuthorized(_NO_ACCOUNT)
+        refs = await self.twins.of_login(place.workspace_id, email)
         return AccountLogin(
             identity={"email": email},
             display_name=email,
-            secret={"email": email},
+            secret={"login": email, "refs": refs},
             devices=tuple(
-                OfferedDevice(u.serial, u.name, f"{u.model.variant}, serial number {u.serial}") for u in units
+                OfferedDevice(ref, f"Device {index}", f"{_MODEL}, serial number {ref}")
+                for index, ref in enumerate(refs)
             ),
         )
 
     async def log_in_device(
         self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str]
     ) -> DeviceLogin:
-        """Try everything the login must be able to do. Raises NotAuthorized, with what is missing."""
-        position = next((i for i, d in enumerate(account.devices) if d.ref == ref), None)
-        if position is None:
-            raise Unsupported("This device does not belong to the account.")
+        """As `base.Provider.log_in_device`: tries what the driver will need, and moves nothing."""
+        if not place.is_sandbox:
+            raise Unsupported(_NO_CLOUD)
+        refs = list(account.secret.get("refs", ()))
         secret = {
             "username": values.get("username", "").strip(),
             "password": values.get("password", ""),
-            # Seam numbers a sandbox's devices from 1.
-            "device_id": position + 1,
+            "switch": 1,
+            "device_id": refs.index(ref) + 1 if ref in refs else number_of(ref),
         }
         client = await self._client(place, account.secret, ref, secret)
         try:
-            for path in CHECKS:
-                await client.read(path)
-        except NotAuthorized as exc:
-            if exc.missing is None:
-                raise NotAuthorized(
-                    "The user name or password of this intercom is not right. Check both and try again.", code=exc.code
-                ) from None
-            raise
+            await check_login(client)
         finally:
             await client.close()
-        return DeviceLogin(secret)
+        return DeviceLogin(secret=secret)
 
     async def open(self, access: AccountAccess) -> Link:
-        """Twins are found now, real devices when they are used."""
-        twins: dict[str, Twin] = {}
-        if access.place.is_sandbox:
-            owner = str(access.secret.get("email", ""))
-            for ref in access.devices:
-                twin = await self._twins.get(access.place.workspace_id, ref, owner)
-                if twin is not None:
-                    twins[ref] = twin
+        """As `base.Provider.open`."""
 
-        def connect(ref: str, secret: Mapping[str, Any]) -> Client:
-            if access.place.is_sandbox:
-                return _to_twin(twins.get(ref), ref, secret)
-            return Client(secret["url"], secret["username"], secret["password"], pin=secret.get("pin"))
+        async def connect(ref: str, secret: Mapping[str, Any]) -> TwoNClient:
+            return await self._client(access.place, access.secret, ref, secret)
 
-        return TwoNLink(access, connect, self._clock)
-
-    async def _client(
-        self, place: Place, account_secret: Mapping[str, Any], ref: str, secret: Mapping[str, Any]
-    ) -> Client:
-        owner = str(account_secret.get("email", ""))
-        return _to_twin(await self._twins.get(place.workspace_id, ref, owner), ref, secret)
+        return TwoNLink(access.place.workspace_id, access.devices, connect, self._clock)
 
     async def close(self) -> None:
-        await self._twins.close()
+        """As `base.Provider.close`."""
+        await self.twins.close()
+
+    async def _client(
+        self, place: Place, account: Mapping[str, Any], ref: str, secret: Mapping[str, Any]
+    ) -> TwoNClient:
+        """The client of a device: at its `url`, or in a sandbox its twin."""
+        username, password = str(secret["username"]), str(secret["password"])
+        url = secret.get("url")
+        if url is not None:
+            try:
+                return TwoNClient(str(url), username, password, pin=secret.get("pin"), allowed=self._allowed)
+            except ValueError as exc:
+                raise Unsupported(str(exc)) from exc
+        if not place.is_sandbox:
+            raise Unsupported(_NO_CLOUD)
+        twin = await self.twins.open(place.workspace_id, str(account.get("login", "")), ref)
+        return TwoNClient("http://twin", username, password, connector=twin.connector)
 
 
-def _to_twin(twin: Twin | None, ref: str, secret: Mapping[str, Any]) -> Client:
-    if twin is None:
-        raise Offline("This virtual intercom is gone.")
-    return Client(
-        f"http://{ref}.twin",
-        str(secret["username"]),
-        str(secret["password"]),
-        connector=PairConnector(twin.server, keepalive_timeout=60.0, limit=4),
-    )
+async def check_login(client: TwoNClient) -> None:
+    """Try everything the driver needs, without moving anything.
+
+    Raises: NotAuthorized for a wrong login, with `missing` when the account lacks a privilege; Offline; Refused;
+    Unsupported.
+    """
+    try:
+        await client.system_status()
+        await client.switch_caps()
+        await client.check_switch_control()
+        await client.dir_template()
+    except (LoginRefused, LoginNeeded) as trouble:
+        raise NotAuthorized(
+            "The device does not accept this user name and password. In a sandbox they are jane and 1234; on a real "
+            "device they are those of an account under Services / HTTP API."
+        ) from trouble
+    except DeviceTrouble as trouble:
+        raise outward(trouble) from trouble

@@ -1,36 +1,130 @@
-"""The wire to a virtual intercom: a socket pair instead of a network.
+"""The wire below the client: a real network, or an intercom in this very process.
 
-The client's end is aiohttp's own protocol, the other end the emulator's. Both see ordinary bytes, so nothing that
-holds for a real device is left out, but there is no port that somebody else could reach.
+Both are aiohttp connectors, so that the client above is the same to the byte. `network` checks where a connection
+goes on the socket it is made with; `InProcess` makes a pair of connected sockets and gives the other end to the
+intercom, without a port. If either dies half way, connections are cut, as by a pulled cable.
 """
 
 import asyncio
+import contextlib
+import hashlib
+import ipaddress
 import socket
+import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import BaseConnector
+
+if TYPE_CHECKING:
+    from aiohttp import ClientRequest, ClientTimeout
+    from aiohttp.tracing import Trace
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+Allowed = Callable[[IpAddress], bool]
+"""Says whether a device may be at an address."""
+
+CONNECTIONS: Final = 3
+"""To one device: two ordinary requests and one long poll. Its web server is small."""
+KEEP_ALIVE_S: Final = 4.0
+"""Shorter than devices keep an idle connection, so that a command rarely meets one that was just closed."""
+CONNECT_S: Final = 5.0
 
 
-class PairConnector(BaseConnector):
-    """Connects to whatever `server` makes protocols for."""
+class AddressRefused(OSError):
+    """The address is outside of the allowed networks."""
 
-    def __init__(self, server: Callable[[], asyncio.Protocol], **options: Any) -> None:
-        super().__init__(**options)
-        self._server = server
+
+def network(*, pin: str | None = None, allowed: Allowed | None = None) -> aiohttp.TCPConnector:
+    """Connections over the network, for one device.
+
+    `pin`: SHA-256 of the device's certificate, hex; only that certificate is accepted then, whoever signed it. None:
+    a certificate must be signed by an authority this machine knows. `allowed` None: any address.
+
+    Raises: ValueError for a pin that is none.
+    """
+
+    def make_socket(info: tuple[Any, ...]) -> socket.socket:
+        # The resolved address on the very socket: a name that resolves anew between a check and its use is harmless.
+        _check(info[4][0], allowed)
+        made = socket.socket(family=info[0], type=info[1], proto=info[2])
+        with contextlib.suppress(OSError):
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        return made
+
+    return aiohttp.TCPConnector(
+        limit=CONNECTIONS,
+        keepalive_timeout=KEEP_ALIVE_S,
+        ssl=aiohttp.Fingerprint(bytes.fromhex(pin)) if pin else True,
+        socket_factory=make_socket,
+        use_dns_cache=False,
+    )
+
+
+def _check(host: str, allowed: Allowed | None) -> None:
+    address = ipaddress.ip_address(host.partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    if allowed is not None and not allowed(address):
+        raise AddressRefused(f"{address} is outside of the networks devices may be in")
+
+
+async def fetch_certificate_pin(
+    host: str, port: int = 443, *, allowed: Allowed | None = None, timeout: float = CONNECT_S
+) -> str:
+    """The SHA-256 of the certificate a device shows now, hex: what a person may trust on first use.
+
+    Nothing is sent to the device but the TLS greeting. Raises: OSError (also for TLS trouble and addresses that are
+    not allowed), TimeoutError.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    async with asyncio.timeout(timeout):
+        loop = asyncio.get_running_loop()
+        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        address = infos[0][4][0]
+        assert isinstance(address, str)
+        _check(address, allowed)
+        _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
+        try:
+            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        finally:
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+    return hashlib.sha256(shown).hexdigest()
+
+
+class InProcess(aiohttp.BaseConnector):
+    """Connections to an intercom in this process: real bytes over a pair of sockets.
+
+    `serve` makes the protocol of the intercom's end. `is_up` False: connections are refused, as by a device without
+    power. Works on asyncio's own loop and on uvloop.
+    """
+
+    def __init__(self, serve: Callable[[], asyncio.Protocol], *, is_up: Callable[[], bool] = lambda: True) -> None:
+        super().__init__(limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S)
+        self._serve = serve
+        self._is_up = is_up
 
     async def _create_connection(
-        self, req: aiohttp.ClientRequest, traces: Any, timeout: aiohttp.ClientTimeout
+        self, req: "ClientRequest", traces: list["Trace"], timeout: "ClientTimeout"
     ) -> ResponseHandler:
+        if not self._is_up():
+            raise aiohttp.ClientConnectorError(req.connection_key, ConnectionRefusedError("the intercom is off"))
         ours, theirs = socket.socketpair()
-        ours.setblocking(False)
-        theirs.setblocking(False)
-        loop = asyncio.get_running_loop()
         try:
-            await loop.connect_accepted_socket(self._server, theirs)
-            _, protocol = await loop.create_connection(self._factory, sock=ours)
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            await self._loop.connect_accepted_socket(self._serve, sock=theirs)
+            # Each loop insists on the function that fits the family; a pair is not a Unix one everywhere.
+            attach: Any = (
+                self._loop.create_unix_connection
+                if ours.family == getattr(socket, "AF_UNIX", None)
+                else self._loop.create_connection
+            )
+            _, protocol = await attach(self._factory, sock=ours)
         except BaseException:
             ours.close()
             theirs.close()

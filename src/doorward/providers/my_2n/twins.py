@@ -1,134 +1,188 @@
-"""Virtual intercoms of sandbox workspaces: the emulator, kept in the server's store.
+"""Virtual intercoms of sandboxes, kept alive on demand.
 
-A twin is loaded when it is first used and lives until the server stops. Its directory is stored before the emulator
-acknowledges a change, so an entry that was confirmed is never lost; switches and the event log are stored shortly
-after they change. A crash in between loses at most that last moment of them, as a power cut would on hardware.
+A twin is loaded from the store at its first use and stays from then on; those nobody uses cost nothing. What the
+directory acknowledges was saved before; a moved switch or the log is saved within `SAVE_S`, and at `close`. If the
+process dies half way, at most those 0.2 seconds are lost, as by a power cut at a real intercom.
+
+One process at a time may use a twin: two would each have their own idea of its state.
 """
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
+import aiohttp
 import structlog
 
 from doorward.clock import Clock
-from doorward.providers.base import TwinStore
-from doorward.providers.my_2n.emulator import (
-    VERSO,
-    Account,
-    Emulated,
-    Quirks,
-    SwitchConfig,
-    Unit,
-    protocol_factory,
-)
+from doorward.providers.base import Offline, TwinStore
+
+from .emulator import VERSO, Account, Emulated, Quirks, SwitchConfig, Unit, protocol_factory
+from .transport import InProcess
 
 log = structlog.get_logger()
 
-BRAND = "my_2n"
-COUNT = 3
-SAVE_AFTER_S = 0.2
-QUIRKS = Quirks(history=300)
-"""A shorter log than hardware's 10,000 events: it is stored with every change of the directory."""
-DEVICE_USER, DEVICE_PASSWORD = "jane", "1234"
+BRAND: Final = "my_2n"
+COUNT: Final = 3
+USERNAME: Final = "jane"
+PASSWORD: Final = "1234"  # noqa: S105 - what the sandbox guide tells everyone
+SAVE_S: Final = 0.2
+SAVE_AGAIN_S: Final = 5.0
+_QUIRKS: Final = Quirks(history=500)
+"""As much history as old firmware keeps: it is saved with every change."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Twin:
-    """A live virtual intercom."""
+    """One living virtual intercom."""
 
-    unit: Unit
-    server: Emulated
+    workspace_id: str
     owner: str
-    saving: asyncio.Task[None] | None = None
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ref: str
+    unit: Unit
+    wire: Emulated
+    is_dirty: bool = False
+    saving: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def connector(self) -> aiohttp.BaseConnector:
+        """The wire to it, for a client."""
+        return InProcess(self.wire, is_up=lambda: not self.unit.is_off)
 
 
 class Twins:
-    """Live twins by workspace and serial number."""
+    """All virtual intercoms of this server."""
 
     def __init__(self, store: TwinStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._live: dict[tuple[str, str], Twin] = {}
+        self._alive: dict[tuple[str, str], Twin] = {}
         self._turn = asyncio.Lock()
+        self._savers: dict[Twin, asyncio.Task[None]] = {}
 
-    async def of_login(self, workspace_id: str, email: str) -> list[Unit]:
-        """The three intercoms of a sandbox login, made at its first use."""
+    async def of_login(self, workspace_id: str, owner: str) -> list[str]:
+        """Refs of a login's twins, in their order; made at the first login. Which they are follows from workspace
+        and login alone."""
         async with self._turn:
-            stored = await self._store.find(workspace_id, BRAND, email)
-            if not stored:
-                for position in range(COUNT):
-                    unit = Unit(
-                        VERSO,
-                        serial=_serial(workspace_id, email, position),
-                        name=f"Device {position}",
-                        clock=self._clock,
-                        accounts=[Account(DEVICE_USER, DEVICE_PASSWORD)],
-                        quirks=QUIRKS,
-                        switches=[SwitchConfig(mode="bistable")],
-                    )
-                    await self._store.save(workspace_id, BRAND, email, unit.serial, unit.snapshot())
-                stored = await self._store.find(workspace_id, BRAND, email)
-            return [self._alive(workspace_id, email, ref, state).unit for ref, state in stored]
+            found = [ref for ref, _ in await self._store.find(workspace_id, BRAND, owner)]
+            for index in range(len(found), COUNT):
+                ref = await self._free_serial(workspace_id, owner, index)
+                unit = _new_unit(ref, f"Device {index}", self._clock)
+                await self._store.save(workspace_id, BRAND, owner, ref, unit.snapshot())
+                await unit.close()
+                found.append(ref)
+            return found
 
-    async def get(self, workspace_id: str, ref: str, owner: str) -> Twin | None:
-        """The twin with this serial number; None when the workspace has none."""
-        twin = self._live.get((workspace_id, ref))
+    async def _free_serial(self, workspace_id: str, owner: str, index: int) -> str:
+        attempt = 0
+        while True:
+            seed = f"{workspace_id}\n{owner}\n{index}\n{attempt}".encode()
+            digits = f"{int.from_bytes(hashlib.sha256(seed).digest()[:8]) % 10**8:08d}"
+            ref = f"54-{digits[:4]}-{digits[4:]}"
+            if await self._store.load(workspace_id, BRAND, ref) is None:
+                return ref
+            attempt += 1
+
+    async def open(self, workspace_id: str, owner: str, ref: str) -> Twin:
+        """A living twin. Raises: Offline when it is gone (its sandbox was reset)."""
+        twin = self._alive.get((workspace_id, ref))
         if twin is not None:
             return twin
         async with self._turn:
+            twin = self._alive.get((workspace_id, ref))
+            if twin is not None:
+                return twin
             state = await self._store.load(workspace_id, BRAND, ref)
-            return self._alive(workspace_id, owner, ref, state) if state is not None else None
+            if state is None:
+                raise Offline("This virtual device no longer exists: its sandbox was reset.")
+            unit = Unit.restore(state, clock=self._clock, quirks=_QUIRKS)
+            twin = Twin(workspace_id, owner, ref, unit, protocol_factory(unit, is_secure=True))
+            unit.persist = self._persist(twin)
+            unit.on_change = lambda: self._changed(twin)
+            self._alive[workspace_id, ref] = twin
+            return twin
 
-    def _alive(self, workspace_id: str, owner: str, ref: str, state: bytes) -> Twin:
-        key = (workspace_id, ref)
-        twin = self._live.get(key)
-        if twin is None:
-            unit = Unit.restore(state, clock=self._clock, quirks=QUIRKS)
-            twin = self._live[key] = Twin(unit, protocol_factory(unit), owner)
-            unit.persist = self._persist(workspace_id, twin)
-            unit.on_change = self._soon(workspace_id, twin)
-        return twin
+    def find(self, workspace_id: str, ref: str) -> Twin | None:
+        """The twin, if it is alive."""
+        return self._alive.get((workspace_id, ref))
 
-    def _persist(self, workspace_id: str, twin: Twin) -> Callable[[Unit], Awaitable[None]]:
-        async def persist(unit: Unit) -> None:
-            async with twin.turn:
-                await self._store.save(workspace_id, BRAND, twin.owner, unit.serial, unit.snapshot())
-
-        return persist
-
-    def _soon(self, workspace_id: str, twin: Twin) -> Callable[[], None]:
-        persist = self._persist(workspace_id, twin)
-
-        async def save() -> None:
-            await self._clock.sleep(SAVE_AFTER_S)
-            twin.saving = None
-            try:
-                await persist(twin.unit)
-            except Exception:
-                log.exception("a virtual intercom was not stored", serial=twin.unit.serial)
-
-        def changed() -> None:
-            if twin.saving is None:
-                twin.saving = asyncio.ensure_future(save())
-
-        return changed
+    async def forget(self, workspace_id: str) -> None:
+        """A sandbox is reset: its twins end, and their state with them."""
+        for key, twin in [item for item in self._alive.items() if item[0][0] == workspace_id]:
+            del self._alive[key]
+            await self._end(twin)
+        await self._store.forget(workspace_id)
 
     async def close(self) -> None:
-        """Store everything and stop."""
-        for (workspace_id, ref), twin in self._live.items():
-            twin.unit.on_change = None
-            if twin.saving is not None:
-                twin.saving.cancel()
-                await asyncio.gather(twin.saving, return_exceptions=True)
-                await self._store.save(workspace_id, BRAND, twin.owner, ref, twin.unit.snapshot())
-            await twin.server.close()
-        self._live.clear()
+        """Save what is not saved yet, and end all twins. Never raises."""
+        for twin in tuple(self._alive.values()):
+            await self._end(twin)
+            try:
+                if twin.is_dirty:
+                    await self._save(twin)
+            except Exception:
+                log.exception("saving a virtual intercom failed", ref=twin.ref)
+        self._alive.clear()
+
+    async def _end(self, twin: Twin) -> None:
+        await twin.wire.close()
+        await twin.unit.close()
+        twin.unit.on_change = None
+        async with twin.saving:  # a save under way is finished, not cut off
+            saver = self._savers.pop(twin, None)
+            if saver is not None:
+                saver.cancel()
+        if saver is not None:
+            await asyncio.gather(saver, return_exceptions=True)
+
+    # ------------------------------------------------------------ saving
+
+    def _persist(self, twin: Twin) -> "Callable[[Unit], asyncio.Future[None]]":
+        return lambda _unit: asyncio.ensure_future(self._save(twin))
+
+    async def _save(self, twin: Twin) -> None:
+        async with twin.saving:
+            # The state of now, not of when it was asked for: saves that overlap never end with the older one.
+            twin.is_dirty = False
+            try:
+                await self._store.save(twin.workspace_id, BRAND, twin.owner, twin.ref, twin.unit.snapshot())
+            except BaseException:
+                twin.is_dirty = True
+                raise
+
+    def _changed(self, twin: Twin) -> None:
+        if twin.is_dirty and twin in self._savers:
+            return
+        twin.is_dirty = True
+        if twin not in self._savers:
+            self._savers[twin] = asyncio.get_running_loop().create_task(self._save_soon(twin))
+
+    async def _save_soon(self, twin: Twin) -> None:
+        pause = SAVE_S
+        while True:
+            await self._clock.sleep(pause)
+            pause = SAVE_S
+            try:
+                if twin.is_dirty:
+                    await self._save(twin)
+            except Exception:
+                log.exception("saving a virtual intercom failed; trying again", ref=twin.ref)
+                pause = SAVE_AGAIN_S
+            if not twin.is_dirty:
+                del self._savers[twin]
+                return
 
 
-def _serial(workspace_id: str, email: str, position: int) -> str:
-    """A serial number in the vendor's form, the same for the same workspace, login and position."""
-    number = int.from_bytes(hashlib.sha256(f"{workspace_id}/{email}/{position}".encode()).digest()[:8])
-    return f"54-{number % 10_000:04d}-{number // 10_000 % 10_000:04d}"
+def _new_unit(serial: str, name: str, clock: Clock) -> Unit:
+    """As a sandbox has them: a Verso at rest. Its access switch is bistable, so that a door somebody unlocked is still
+    unlocked when they look."""
+    return Unit(
+        VERSO,
+        serial=serial,
+        name=name,
+        clock=clock,
+        accounts=[Account(USERNAME, PASSWORD)],
+        quirks=_QUIRKS,
+        switches=[SwitchConfig(mode="bistable")],
+    )

@@ -3,13 +3,13 @@
 
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-// ---- search: shows the lines that contain every word
+// ---- search: shows the lines that contain what was typed
 for (const box of all("[data-filters]")) {
   const lines = all(`#${box.dataset.filters} > li`);
   const none = document.querySelector(`[data-none="${box.dataset.filters}"]`);
   const filter = () => {
-    const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const line of lines) line.hidden = !words.every((word) => line.dataset.text.includes(word));
+    const text = box.value.toLowerCase().trim().replace(/\s+/g, " ");
+    for (const line of lines) line.hidden = !line.dataset.text.includes(text);
     none.hidden = lines.some((line) => !line.hidden);
     document.dispatchEvent(new Event("chosen"));
   };
