@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from doorward.clock import Clock
 from doorward.providers.base import Provider, TwinStore
-from doorward.providers.my_2n_first.provider import MyTwoN
+from doorward.providers.my_2n.provider import MyTwoN
 
 
 def registry(twins: TwinStore, clock: Clock) -> Mapping[str, Provider]:
