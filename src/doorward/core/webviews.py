@@ -191,14 +191,15 @@ def wire(core: Core, row: WebviewRow, base_url: str) -> ConnectWebview:
 async def visit(core: Core, connect_webview_id: str, token: str) -> Visit | None:
     """The page that this token opens; None: there is none, or the token is wrong."""
     row = await store.find_anywhere(core.db.read, connect_webview_id)
-    if row is None or not hmac.compare_digest(core.vault.open(row.token_sealed, TOKEN), token):
+    if row is None or not hmac.compare_digest(core.vault.open(row.token_sealed, TOKEN).encode(), token.encode()):
         return None
     workspace = await workspaces.get(core.db.read, row.workspace_id)
     assert workspace is not None
-    flow = Flow()
-    if row.flow_sealed:
-        flow = msgspec.convert(core.vault.open_json(row.flow_sealed, FLOW), Flow)
-    return Visit(row, workspace, flow)
+    return Visit(row, workspace, _flow_of(core, row))
+
+
+def _flow_of(core: Core, row: WebviewRow) -> Flow:
+    return msgspec.convert(core.vault.open_json(row.flow_sealed, FLOW), Flow) if row.flow_sealed else Flow()
 
 
 def offered(core: Core, visit: Visit) -> list[Provider]:
@@ -215,17 +216,19 @@ def provider_of(core: Core, visit: Visit) -> Provider | None:
 
 
 async def save(core: Core, visit: Visit, **changes: Any) -> Visit:
-    """Move the login on. Nothing moves once it has ended."""
+    """Move the login on. Nothing moves once it has ended, or when another tab has moved it meanwhile."""
     flow = dataclasses.replace(visit.flow, **changes)
 
     async def write(tx: Tx) -> WebviewRow:
+        await tx.lock("webview", visit.row.connect_webview_id)
         row = await get(tx, visit.row.workspace_id, visit.row.connect_webview_id)
-        if row.status != "pending":
+        if row.status != "pending" or row.flow_sealed != visit.row.flow_sealed:
             return row
         sealed = core.vault.seal_json(flow, FLOW)
         return await store.change(tx, row, flow_sealed=sealed, selected_provider=flow.provider)
 
-    return Visit(await core.db.write(write), visit.workspace, flow)
+    row = await core.db.write(write)
+    return Visit(row, visit.workspace, _flow_of(core, row))
 
 
 async def log_in(core: Core, visit: Visit, provider: Provider, values: Mapping[str, str]) -> Visit:
@@ -261,11 +264,11 @@ async def finish(core: Core, visit: Visit, provider: Provider) -> Visit:
     """Ask the devices how they stand, then write the account and all of them at once."""
     flow = visit.flow
     assert flow.account is not None
-    reports = await _ask(core, visit, provider)
+    # Where devices have no login of their own, the account's is enough.
+    logins = flow.logins if provider.device_form else {ref: {} for ref in flow.chosen}
+    reports = await _ask(visit, provider, logins)
     chosen = [
-        ChosenDevice(device, flow.logins.get(ref), reports.get(ref))
-        for ref in flow.chosen
-        if (device := flow.offered(ref))
+        ChosenDevice(device, logins.get(ref), reports.get(ref)) for ref in flow.chosen if (device := flow.offered(ref))
     ]
 
     async def write(tx: Tx) -> WebviewRow:
@@ -298,14 +301,14 @@ async def finish(core: Core, visit: Visit, provider: Provider) -> Visit:
     return Visit(await core.db.write(write), visit.workspace, flow)
 
 
-async def _ask(core: Core, visit: Visit, provider: Provider) -> dict[str, DeviceReport]:
+async def _ask(visit: Visit, provider: Provider, logins: Mapping[str, Mapping[str, Any]]) -> dict[str, DeviceReport]:
     """Reports of the devices that logged in. One that fails now is kept, and reached later."""
     flow = visit.flow
     assert flow.account is not None
-    link = await provider.open(AccountAccess(visit.place, flow.account.secret, dict(flow.logins)))
+    link = await provider.open(AccountAccess(visit.place, flow.account.secret, dict(logins)))
     reports = {}
     try:
-        for ref in flow.logins:
+        for ref in logins:
             try:
                 reports[ref] = await link.read_device(ref)
             except ProviderError:

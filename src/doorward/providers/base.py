@@ -9,7 +9,7 @@ end of this file: they are named after *what we do next*, and carry no secret, n
 """
 
 import enum
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -278,6 +278,14 @@ class ProgramsCodes(Protocol):
 
     async def remove_code(self, device: str, ref: str) -> None:
         """Removing what is not there succeeds; what is not ours is refused (Refused)."""
+
+
+@runtime_checkable
+class ProgramsManyCodes(Protocol):
+    """Sets several new codes in few writes."""
+
+    async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> "list[Written | ProviderError]":
+        """As `set_code` for each: an outcome each, in their order. Raises what stops all: Offline, NotAuthorized."""
 
 
 @runtime_checkable

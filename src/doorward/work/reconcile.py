@@ -19,7 +19,7 @@ import structlog
 from doorward.core import access_codes as rules
 from doorward.core import actions, devices, events, plan, problems
 from doorward.core.context import Core
-from doorward.providers.base import DeviceReport, ProgramsCodes, ProviderError, WantedCode
+from doorward.providers.base import DeviceReport, ProgramsCodes, ProgramsManyCodes, ProviderError, WantedCode, Written
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store import due
@@ -44,6 +44,8 @@ AFTER_WRITES_MS = 60_000
 """A full read this long after we wrote."""
 OWN_ECHO_MS = 3_000
 """How long after a write of ours a device still speaks of it."""
+TOGETHER = 40
+"""New codes in one go: bounds how long the first of them waits for its outcome to be written."""
 BACKOFF_S = (2, 5, 15, 60, 300, 900)
 """Pauses after a failed step or an unreachable device."""
 
@@ -144,11 +146,16 @@ class Reconciler:
             now=now,
             begun={c.access_code_id: c.status == "set" for c in codes.values()},
         )
+        if any(not isinstance(step, plan.Begin) for step in steps):
+            self._wrote_at[device_id] = now
+            self._full_read_at[device_id] = min(self._full_read_at[device_id], now + AFTER_WRITES_MS)
         retry: list[int] = []
+        if isinstance(link, ProgramsManyCodes):
+            fresh = [s for s in steps if isinstance(s, plan.Set) and s.code.held is None]
+            if len(fresh) > 1:
+                steps = [s for s in steps if s not in fresh]
+                retry += await self._set_many(row, link, [(s, codes[s.code.code_id]) for s in fresh])
         for step in steps:
-            if not isinstance(step, plan.Begin):
-                self._wrote_at[device_id] = core.clock.now()
-                self._full_read_at[device_id] = min(self._full_read_at[device_id], now + AFTER_WRITES_MS)
             at = await self._step(row, report, link, step, codes[step.code.code_id])
             if at is not None:
                 retry.append(at)
@@ -156,7 +163,34 @@ class Reconciler:
         times = [self._full_read_at[device_id], *retry, *(at for at in (wake, change) if at is not None)]
         return max(min(times), now + 20)
 
-    # ------------------------------------------------------------ one step
+    # ------------------------------------------------------------ steps
+
+    async def _set_many(
+        self, device: DeviceRow, link: ProgramsManyCodes, fresh: list[tuple[plan.Set, CodeRow]]
+    ) -> list[int]:
+        """Set new codes together; when to try those again that were refused."""
+        core = self._core
+        retry = []
+        for start in range(0, len(fresh), TOGETHER):
+            part = fresh[start : start + TOGETHER]
+            wanted = [_wanted(row, step) for step, row in part]
+            outcomes = await link.set_codes(device.ref, wanted)
+            self._wrote_at[device.device_id] = core.clock.now()
+            good = [
+                (row, step.code.wanted)
+                for (step, row), outcome in zip(part, outcomes, strict=True)
+                if isinstance(outcome, Written) and step.code.wanted is not None
+            ]
+            await core.db.write(self._are_set, device, good)
+            for (_, row), outcome in zip(part, outcomes, strict=True):
+                if isinstance(outcome, ProviderError):
+                    at = await core.db.write(self._failed, device, row, outcome, False)
+                    retry += [at] if at is not None else []
+        return retry
+
+    async def _are_set(self, tx: Tx, device: DeviceRow, done: list[tuple[CodeRow, plan.Content]]) -> None:
+        for row, content in done:
+            await self._is_set(tx, device, row, content)
 
     async def _step(
         self, device: DeviceRow, report: DeviceReport, link: ProgramsCodes, step: plan.Step, row: CodeRow
@@ -168,17 +202,7 @@ class Reconciler:
                 case plan.Set():
                     wanted = step.code.wanted
                     assert wanted is not None
-                    await link.set_code(
-                        device.ref,
-                        WantedCode(
-                            code_id=row.access_code_id,
-                            ref=row.ref,
-                            name=wanted.name or "Access code",
-                            pin=wanted.pin,
-                            starts_at=wanted.starts_at,
-                            ends_at=wanted.ends_at,
-                        ),
-                    )
+                    await link.set_code(device.ref, _wanted(row, step))
                     await core.db.write(self._is_set, device, row, wanted)
                 case plan.Begin():
                     await core.db.write(self._begins, device, row)
@@ -344,3 +368,17 @@ class Reconciler:
         await store.change(tx, row, **values)
         cls = event.AccessCodeDeletedExternalToSeam if gone else event.AccessCodeModifiedExternalToSeam
         await events.emit(tx, core, row.workspace_id, cls(**about))
+
+
+def _wanted(row: CodeRow, step: plan.Set) -> WantedCode:
+    """What the device should hold, in the driver's words."""
+    content = step.code.wanted
+    assert content is not None
+    return WantedCode(
+        code_id=row.access_code_id,
+        ref=row.ref,
+        name=content.name or "Access code",
+        pin=content.pin,
+        starts_at=content.starts_at,
+        ends_at=content.ends_at,
+    )

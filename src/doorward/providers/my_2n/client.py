@@ -215,6 +215,15 @@ class TwoNClient:
         """dir/create of one entry; its outcome: `uuid` and `timestamp`, or `errors` (then nothing was stored)."""
         return _first(await self._write("dir/create", {"users": [user]}), "dir/create", is_write=True)
 
+    async def dir_get_all(self, uuids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]]:
+        """dir/get of several entries, in their order; the entry, or an object with `errors`."""
+        body = {"fields": list(fields), "users": [{"uuid": uuid} for uuid in uuids]}
+        return _each(await self._directory("POST", "dir/get", body), len(uuids), "dir/get")
+
+    async def dir_create_all(self, users: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """dir/create of several entries; an outcome each, in their order."""
+        return _each(await self._write("dir/create", {"users": list(users)}), len(users), "dir/create")
+
     async def dir_update(self, user: Mapping[str, Any]) -> dict[str, Any]:
         """dir/update of one entry: only the fields that are named change."""
         return _first(await self._write("dir/update", {"users": [user]}), "dir/update", is_write=True)
@@ -306,6 +315,11 @@ class TwoNClient:
         try:
             async with asyncio.timeout(timeout), self._poll if is_poll else self._turns:
                 has_turn = True
+                if is_write:
+                    # Let the loop notice a kept-alive connection that the device has closed: sent on it, a command
+                    # would be lost and its outcome unknown.
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
                 return await self._log_in_and_send(method, function, query, body, limit, sent, is_write=is_write)
         except TimeoutError:
             if sent.may_be_sent:
@@ -493,6 +507,13 @@ def _objects(result: Any, key: str, function: str, *, is_write: bool = False) ->
     if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
         raise NotTheApi(function, is_write=is_write)
     return members
+
+
+def _each(result: Any, count: int, function: str) -> list[dict[str, Any]]:
+    users = _objects(result, "users", function)
+    if len(users) != count:
+        raise NotTheApi(function)
+    return users
 
 
 def _first(result: Any, function: str, *, is_write: bool = False) -> dict[str, Any]:

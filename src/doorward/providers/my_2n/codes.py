@@ -10,7 +10,7 @@ Source: HTTP API manual, api/dir/template … api/dir/query.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from doorward.providers.base import (
     FoundCode,
     NoRoom,
     OutcomeUnknown,
+    ProviderError,
     Refused,
     Unsupported,
     WantedCode,
@@ -32,6 +33,8 @@ from .troubles import DeviceTrouble, NoAnswer, NotTheApi, outward
 
 NAME_LENGTH: Final = 63
 """Characters; the device's own limit is not public (clients use 63)."""
+BATCH: Final = 40
+"""Entries in one write at most; the device's own limit is not public (clients send up to 100)."""
 _FIELDS: Final = ("name", "owner", "access.pin", "access.validFrom", "access.validTo")
 _PAGES: Final = 1_000
 _EXISTS: Final = "EDIR_UUID_ALREADY_EXISTS"
@@ -125,13 +128,16 @@ class Codes:
     async def set(self, code: WantedCode) -> Written:
         """Make the device hold this code; as `ProgramsCodes.set_code`."""
         template = await self._intercom.template()
+        self._must_fit(code, template)
+        async with self._turn:
+            return await self._set(self._wanted(code), template)
+
+    @staticmethod
+    def _must_fit(code: WantedCode, template: Template) -> None:
         if not template.has_pin:
             raise Unsupported("This model's directory has no PINs.")
         if not template.has_validity and (code.starts_at is not None or code.ends_at is not None):
             raise Unsupported("This model cannot limit a PIN to a time.")
-        wanted = self._wanted(code)
-        async with self._turn:
-            return await self._set(wanted, template)
 
     def _wanted(self, code: WantedCode) -> _Entry:
         return _Entry(
@@ -174,11 +180,60 @@ class Codes:
             return Written.ACCEPTED
         return Written.CONFIRMED if written is not None and _same(written, wanted) else Written.ACCEPTED
 
-    async def _write(self, wanted: _Entry, template: Template, *, is_new: bool) -> dict[str, Any]:
+    async def set_all(self, codes: Sequence[WantedCode]) -> list[Written | ProviderError]:
+        """Make the device hold codes that it does not have yet, in few writes; an outcome each, in their order.
+
+        An entry that is there already, or is refused, is looked at by itself. Raises what stops all of them.
+        """
+        template = await self._intercom.template()
+        found: list[Written | ProviderError] = []
+        for start in range(0, len(codes), BATCH):
+            async with self._turn:
+                found += await self._set_batch(codes[start : start + BATCH], template)
+        return found
+
+    async def _set_batch(self, codes: Sequence[WantedCode], template: Template) -> list[Written | ProviderError]:
+        wanted = [self._wanted(code) for code in codes]
+        pins = [entry.pin for entry in wanted]
+        simple = template.has_pin and template.has_validity and len(set(pins)) == len(pins)
+        if simple:
+            await self._pins.refresh(self._client)
+            simple = not any(self._pins.holder(entry.pin, entry.uuid) for entry in wanted)
+        if not simple:
+            return [await self._alone(code) for code in codes]
+        try:
+            outcomes = await self._client.dir_create_all([self._user(entry, template) for entry in wanted])
+            stored = await self._client.dir_get_all([entry.uuid for entry in wanted], _FIELDS)
+        except (NoAnswer, NotTheApi):
+            # Some may be there and some not: each by itself finds out.
+            return [await self._alone(code) for code in codes]
+        return [
+            await self._alone(code)
+            if _error_codes(outcome)
+            else Written.CONFIRMED
+            if not _error_codes(row) and _same(_entry(row), entry)
+            else Written.ACCEPTED
+            for code, entry, outcome, row in zip(codes, wanted, outcomes, stored, strict=True)
+        ]
+
+    async def _alone(self, code: WantedCode) -> Written | ProviderError:
+        """One code of a batch; only its own trouble becomes its outcome."""
+        template = await self._intercom.template()
+        try:
+            self._must_fit(code, template)
+            return await self._set(self._wanted(code), template)
+        except (Refused, Unsupported) as refusal:
+            return refusal
+
+    @staticmethod
+    def _user(wanted: _Entry, template: Template) -> dict[str, Any]:
         access: dict[str, Any] = {"pin": wanted.pin}
         if template.has_validity:
             access |= {"validFrom": str(wanted.valid_from), "validTo": str(wanted.valid_to)}
-        user = {"uuid": wanted.uuid, "name": wanted.name, "owner": wanted.owner, "access": access}
+        return {"uuid": wanted.uuid, "name": wanted.name, "owner": wanted.owner, "access": access}
+
+    async def _write(self, wanted: _Entry, template: Template, *, is_new: bool) -> dict[str, Any]:
+        user = self._user(wanted, template)
         return await (self._client.dir_create(user) if is_new else self._client.dir_update(user))
 
     async def _find_out(self, wanted: _Entry, trouble: DeviceTrouble) -> Written:

@@ -6,7 +6,7 @@ else. If the process dies half way, see `intercom` (commands), `codes` (director
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from doorward.providers.base import (
     Moved,
     NotAuthorized,
     Offline,
+    ProviderError,
     WantedCode,
     Written,
 )
@@ -87,6 +88,12 @@ class TwoNLink:
         one = await self._of(device)
         with _border():
             return await one.codes.set(code)
+
+    async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> list[Written | ProviderError]:
+        """As `base.ProgramsManyCodes.set_codes`."""
+        one = await self._of(device)
+        with _border():
+            return await one.codes.set_all(codes)
 
     async def remove_code(self, device: str, ref: str) -> None:
         """As `base.ProgramsCodes.remove_code`."""
