@@ -75,10 +75,8 @@ async def _settled(req: Request, attempt: AttemptRow, sync: bool) -> AttemptRow:
     wake, attempt_id = req.core.wake, attempt.action_attempt_id
     ending = wake.expect(attempt_id)
     current = await actions.get(req.db, req.workspace_id, attempt_id)
-    if current.status == "pending":
-        await wake.wait(attempt_id, ending, req.core.config.command_wait)
-        current = await actions.get(req.db, req.workspace_id, attempt_id)
-    return current
+    await wake.wait(attempt_id, ending, req.core.config.command_wait if current.status == "pending" else 0)
+    return await actions.get(req.db, req.workspace_id, attempt_id)
 
 
 @route(

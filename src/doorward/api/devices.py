@@ -305,6 +305,7 @@ async def update(req: Request, p: Update) -> None:
         raise NotImplementedYet("Doorward has no backup access code pool yet.")
 
     async def change(tx: Tx) -> None:
+        await tx.lock("device", req.workspace_id, p.device_id)
         row = await rules.get(tx, req.workspace_id, p.device_id)
         values: dict[str, Any] = {}
         rename = p.given("name") or (p.properties is not None and "name" in p.properties.model_fields_set)
@@ -347,6 +348,7 @@ async def update_unmanaged(req: Request, p: UpdateUnmanaged) -> None:
     """Start managing a device."""
 
     async def change(tx: Tx) -> None:
+        await tx.lock("device", req.workspace_id, p.device_id)
         row = await store.get(tx, req.workspace_id, p.device_id)
         if row is None:
             raise DeviceNotFound(data={"device_id": p.device_id})

@@ -116,8 +116,11 @@ class Api:
                     f'{scope["method"]} requests must have a Content-Type header with "application/json"'
                 )
             values |= decode_object(body)
-        if _has_nul(values):
-            raise InvalidInput("Text may not contain NUL characters")
+        try:
+            if _has_nul(values):
+                raise InvalidInput("Text may not contain NUL characters")
+        except RecursionError:
+            raise InvalidInput("The parameters are nested too deeply") from None
         return values
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -15,11 +15,19 @@ from doorward.wire.reply import Pagination
 Position = tuple[int, str]
 """Where a page ended: the last row's `created_at` and id."""
 
+_decode = msgspec.json.Decoder(tuple[str, Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)], str]).decode
+
 
 def _fingerprint(request: Request) -> str:
-    named = {k: v for k, v in request.values.items() if k != "page_cursor" and v is not None}
-    data = msgspec.json.encode([request.path, request.workspace_id, named], order="deterministic")
+    # As text, so that the next page may be asked for by body or by query string, whatever the first one was.
+    data = msgspec.json.encode([request.path, request.workspace_id, _parameters(request)])
     return hashlib.sha256(data).hexdigest()[:16]
+
+
+def _parameters(request: Request) -> list[tuple[str, str]]:
+    """The parameters as pairs of a query string. An empty text says no more than leaving it out does."""
+    given = sorted((n, v) for n, v in request.values.items() if n != "page_cursor" and v is not None and v != "")
+    return [pair for name, value in given for pair in _pairs(name, value)]
 
 
 def start(request: Request, cursor: str | None) -> Position | None:
@@ -27,9 +35,9 @@ def start(request: Request, cursor: str | None) -> Position | None:
     if cursor is None:
         return None
     try:
-        fingerprint, created_at, row_id = msgspec.json.decode(
-            base64.urlsafe_b64decode(cursor.encode() + b"=="), type=tuple[str, int, str]
-        )
+        fingerprint, created_at, row_id = _decode(base64.urlsafe_b64decode(cursor.encode() + b"=="))
+        if "\0" in row_id:
+            raise ValueError("no id")
     except (ValueError, msgspec.MsgspecError):
         raise InvalidInput.of("page_cursor", "Invalid page cursor") from None
     if fingerprint != _fingerprint(request):
@@ -49,11 +57,7 @@ def page(request: Request, more: bool, last: Position | None) -> Pagination:
         return Pagination(has_next_page=False, next_page_cursor=None, next_page_url=None)
     data = msgspec.json.encode([_fingerprint(request), *last])
     cursor = base64.urlsafe_b64encode(data).decode().rstrip("=")
-    pairs = [("_strict", "true")]
-    for name, value in sorted(request.values.items()):
-        if name != "page_cursor" and value is not None:
-            pairs += _pairs(name, value)
-    pairs.append(("page_cursor", cursor))
+    pairs = [("_strict", "true"), *_parameters(request), ("page_cursor", cursor)]
     query = "&".join(f"{quote(k, safe='')}={quote(v, safe='')}" for k, v in pairs)
     return Pagination(
         has_next_page=True, next_page_cursor=cursor, next_page_url=f"{request.base_url}{request.path}?{query}"
@@ -64,7 +68,7 @@ def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [(name, text(item)) for item in value] or [(name, "")]
     if isinstance(value, dict):
-        return [pair for key, item in value.items() for pair in _pairs(f"{name}.{key}", item)]
+        return [pair for key, item in sorted(value.items()) for pair in _pairs(f"{name}.{key}", item)]
     return [(name, text(value))]
 
 

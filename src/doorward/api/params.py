@@ -48,6 +48,8 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+MOST_ITEMS = 5_000
+"""Elements of a list: databases take some 30,000 values in one statement."""
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 """The caller's own key-value pairs: up to 50, keys up to 40 characters, values scalars."""
 
@@ -125,6 +127,9 @@ class Checker:
 
     def __call__(self, values: Mapping[str, Any]) -> Params:
         """Raises InvalidInput with every problem there is."""
+        for name, value in values.items():
+            if isinstance(value, list) and len(value) > MOST_ITEMS and name in self.shapes:
+                raise InvalidInput.of(name, f"Array must contain at most {MOST_ITEMS} element(s)")
         if None in values.values():
             values = {n: v for n, v in values.items() if v is not None or n not in self._null_means_absent}
         try:

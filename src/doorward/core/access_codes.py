@@ -87,12 +87,21 @@ def times(starts_at: str | None, ends_at: str | None, now: int) -> tuple[int | N
         raise InvalidInput(BOTH_DATES)
     if starts_at is None or ends_at is None:
         return None, None
-    start, end = to_minute(parse(starts_at)), to_minute(parse(ends_at))
+    start, end = _minute("starts_at", starts_at), _minute("ends_at", ends_at)
     if end <= start:
         raise InvalidInput.of("ends_at", "Must be later than starts_at")
     if end <= now:
         raise InvalidInput.of("ends_at", "Must be in the future")
     return start, end
+
+
+def _minute(name: str, text: str) -> int:
+    at = to_minute(parse(text))
+    try:
+        iso(at)
+    except OverflowError:  # an offset or the rounding led out of the calendar
+        raise InvalidInput.of(name, "Invalid date") from None
+    return at
 
 
 def check_pin(pin: str, report: DeviceReport) -> None:
@@ -307,6 +316,8 @@ async def delete(
 ) -> AttemptRow:
     """Want a code to be gone. Its row stays until the device has let go of it."""
     workspace_id = workspace.workspace_id
+    row = await get(tx, workspace_id, access_code_id, device_id)
+    await tx.lock("device", workspace_id, row.device_id)
     row = await get(tx, workspace_id, access_code_id, device_id)
     device = await device_store.get(tx, workspace_id, row.device_id)
     assert device is not None

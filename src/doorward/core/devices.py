@@ -34,6 +34,8 @@ LOGIN = "a device's login"
 RECONCILE = "codes"
 """The kind of due row that says: make this device hold what it should."""
 
+LOOK_AGAIN_MS = 2_000
+
 _decode_report = msgspec.json.Decoder(DeviceReport).decode
 
 
@@ -196,6 +198,7 @@ _ISSUE_TEXTS = {
 
 async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport) -> None:
     """A device answered and says how it stands."""
+    await tx.lock("device", workspace_id, device_id)
     row = await devices.get(tx, workspace_id, device_id)
     if row is None:
         return
@@ -218,6 +221,7 @@ async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: D
 
 async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: ProviderError) -> None:
     """A device could not be reached, or refused our login. Said once."""
+    await tx.lock("device", workspace_id, device_id)
     row = await devices.get(tx, workspace_id, device_id)
     code = problems.device_code(error)
     if row is None or code is None:
@@ -231,6 +235,9 @@ async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: 
     was_online = row.online
     row = await devices.change(tx, row, online=0, errors_json=errors)
     if was_online:
+        # Whoever noticed, somebody looks again soon: a passing trouble must not leave it offline.
+        await due.put(tx, workspace_id, RECONCILE, device_id, now + LOOK_AGAIN_MS)
+        tx.after_commit(lambda: core.wake.ring(RECONCILE))
         cls = event.DeviceDisconnected if row.is_managed else event.DeviceUnmanagedDisconnected
         await emit(
             tx,
@@ -263,6 +270,7 @@ async def moved_by_command(
     tx: Tx, core: Core, workspace_id: str, device_id: str, locked: bool | None, action_attempt_id: str
 ) -> DeviceRow | None:
     """A lock or unlock of ours was carried out."""
+    await tx.lock("device", workspace_id, device_id)
     row = await devices.get(tx, workspace_id, device_id)
     if row is None or locked is None:
         return row
@@ -276,6 +284,7 @@ async def apply(tx: Tx, core: Core, workspace_id: str, device_id: str, happened:
     if isinstance(happened, StateRead):
         await report(tx, core, workspace_id, device_id, happened.report)
         return
+    await tx.lock("device", workspace_id, device_id)
     row = await devices.get(tx, workspace_id, device_id)
     if row is None or not await devices.first_time(tx, workspace_id, device_id, happened.key, happened.occurred_at):
         return

@@ -15,6 +15,15 @@ import asyncpg
 from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T
 
 TRIES = 5
+GONE = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InternalClientError,
+    asyncpg.InterfaceError,
+)
+"""The server is away, full, or being shut down."""
 
 
 class PostgresDialect(Dialect):
@@ -41,10 +50,16 @@ class PostgresReader:
         self._pool = pool
 
     async def all(self, sql: str, *args: Any) -> list[Row]:
-        return cast("list[Row]", await self._pool.fetch(sql, *args))
+        try:
+            return cast("list[Row]", await self._pool.fetch(sql, *args))
+        except GONE as exc:
+            raise StoreUnavailable(f"PostgreSQL did not answer: {type(exc).__name__}") from exc
 
     async def one(self, sql: str, *args: Any) -> Row | None:
-        return cast("Row | None", await self._pool.fetchrow(sql, *args))
+        try:
+            return cast("Row | None", await self._pool.fetchrow(sql, *args))
+        except GONE as exc:
+            raise StoreUnavailable(f"PostgreSQL did not answer: {type(exc).__name__}") from exc
 
 
 class PostgresTx:
@@ -103,11 +118,11 @@ class PostgresDatabase:
                     tx = PostgresTx(con)
                     async with con.transaction():
                         value = await fn(tx, *args, **kwargs)
-            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError):
+            except (asyncpg.SerializationError, asyncpg.DeadlockDetectedError) as exc:
                 if not left:
-                    raise
+                    raise StoreUnavailable(f"PostgreSQL did not take the write: {type(exc).__name__}") from exc
                 continue
-            except (OSError, asyncpg.PostgresConnectionError, asyncpg.InsufficientResourcesError) as exc:
+            except GONE as exc:
                 raise StoreUnavailable(f"PostgreSQL did not take the write: {type(exc).__name__}") from exc
             for hook in tx.hooks:
                 hook()

@@ -103,10 +103,12 @@ class Commander:
                 self._lanes.pop((device.workspace_id, device.device_id), None)
 
     async def _send(self, row: AttemptRow, device: DeviceRow) -> Moved:
-        left = (row.deadline_at - self._core.clock.now()) / 1000
         link = await self._links.of(device)
+        left = (row.deadline_at - self._core.clock.now()) / 1000
         if not isinstance(link, Locks):
             raise Unsupported("This device cannot be locked or unlocked over the network.")
+        if left <= 0:
+            raise Offline("The command's deadline passed before it could be sent; nothing was sent.")
         call = link.lock if row.action_type == "LOCK_DOOR" else link.unlock
         try:
             return await asyncio.wait_for(call(device.ref, left), left)
@@ -125,7 +127,6 @@ class Commander:
     async def _note_trouble(self, device: DeviceRow, error: ProviderError) -> None:
         if problems.device_code(error):
             await self._core.db.write(devices.trouble, self._core, device.workspace_id, device.device_id, error)
-            self._core.wake.ring("watch")
 
     async def drain(self) -> None:
         """Wait for what is under way; every command has a deadline."""

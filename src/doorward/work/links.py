@@ -50,6 +50,10 @@ class Links:
                 return self._open[key].link
             return await self._renew(key)
 
+    def is_open(self, link: Link) -> bool:
+        """False: it was closed because its logins changed, so its failures say nothing of the device."""
+        return any(one.link is link for one in self._open.values())
+
     async def _renew(self, key: tuple[str, str]) -> Link:
         read = self._core.db.read
         account = await connected_accounts.get(read, *key)

@@ -129,9 +129,16 @@ class Reconciler:
         """One look at one device; when to look again. Raises ProviderError when it cannot be reached."""
         core = self._core
         row = await device_store.get(core.db.read, workspace_id, device_id)
-        if row is None or row.secret_sealed is None:
+        if row is None:
+            return core.clock.now() + FULL_READ_MS
+        if row.secret_sealed is None:
+            await self._let_go(row)
             return core.clock.now() + FULL_READ_MS
         link = await self._links.of(row)
+        if not row.online:
+            # Known as offline or refusing: whether it still is, it says itself.
+            said = await link.read_device(row.ref)
+            await core.db.write(devices.report, core, workspace_id, device_id, said)
         if not isinstance(link, ProgramsCodes):
             return core.clock.now() + FULL_READ_MS
         now = core.clock.now()
@@ -162,6 +169,13 @@ class Reconciler:
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
         times = [self._full_read_at[device_id], *retry, *(at for at in (wake, change) if at is not None)]
         return max(min(times), now + 20)
+
+    async def _let_go(self, device: DeviceRow) -> None:
+        """A device without login was never given a code: those that are not wanted any more are gone."""
+        core = self._core
+        for code in await store.of_device(core.db.read, device.workspace_id, device.device_id):
+            if code.is_managed and not code.is_wanted and code.held_sealed is None:
+                await core.db.write(self._is_removed, device, code)
 
     # ------------------------------------------------------------ steps
 
@@ -215,10 +229,16 @@ class Reconciler:
             return await core.db.write(self._failed, device, row, exc, isinstance(step, plan.Remove))
         return None
 
+    @staticmethod
+    async def _locked(tx: Tx, workspace_id: str, device_id: str, access_code_id: str) -> CodeRow | None:
+        """The code as it is now, and stays until the transaction ends."""
+        await tx.lock("device", workspace_id, device_id)
+        return await store.get(tx, workspace_id, access_code_id)
+
     async def _is_set(self, tx: Tx, device: DeviceRow, before: CodeRow, content: plan.Content) -> None:
         """The device holds this revision now."""
         core = self._core
-        row = await store.get(tx, before.workspace_id, before.access_code_id)
+        row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
         if row is None:
             return
         now = core.clock.now()
@@ -272,7 +292,7 @@ class Reconciler:
     async def _begins(self, tx: Tx, device: DeviceRow, before: CodeRow) -> None:
         """A scheduled code opens the door from now on."""
         core = self._core
-        row = await store.get(tx, before.workspace_id, before.access_code_id)
+        row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
         if row is None or row.status == "set" or row.revision != before.revision:
             return
         row = await store.change(tx, row, status="set")
@@ -284,7 +304,7 @@ class Reconciler:
     async def _is_removed(self, tx: Tx, device: DeviceRow, before: CodeRow) -> None:
         """The device has let go of it: its life is over."""
         core = self._core
-        row = await store.get(tx, before.workspace_id, before.access_code_id)
+        row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
         if row is None:
             return
         if row.is_wanted and row.revision != before.revision:
@@ -304,7 +324,7 @@ class Reconciler:
     ) -> int | None:
         """A step failed for a reason of the code's own. Said once; tried again later where that can help."""
         core = self._core
-        row = await store.get(tx, before.workspace_id, before.access_code_id)
+        row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
         if row is None or row.revision != before.revision:
             return None
         now = core.clock.now()
@@ -313,6 +333,8 @@ class Reconciler:
         failures = row.failures + 1
         pause = BACKOFF_S[min(row.failures, len(BACKOFF_S) - 1)] * 1000
         retry_at = now + pause if problems.can_retry(error) or removing else 2**62
+        if row.ends_at is not None and row.ends_at > now:
+            retry_at = min(retry_at, row.ends_at)  # then it is to be removed, whatever kept it from being set
         row = await store.change(
             tx,
             row,
@@ -341,7 +363,7 @@ class Reconciler:
     async def _differs(self, tx: Tx, device: DeviceRow, difference: plan.Difference) -> None:
         """Somebody else changed or removed one of our codes."""
         core = self._core
-        row = await store.get(tx, device.workspace_id, difference.code.code_id)
+        row = await self._locked(tx, device.workspace_id, device.device_id, difference.code.code_id)
         if row is None or row.held_sealed is None or rules.held_of(core, row) != difference.code.held:
             return  # we changed it ourselves meanwhile
         about = {"access_code_id": row.access_code_id, **events.about_device(device)}

@@ -1,8 +1,8 @@
 """Follows what happens at the devices: one watcher for each device that has a login.
 
-Which rows: devices with a login. Woken by: the bells `links` (accounts changed) and `watch` (a command met trouble),
-and a poll that looks for devices without a watcher. If it dies half way: a device remembers its own events, and each
-has a key, so what is told again after a reconnect changes nothing. If two watch one device: the same, by the same key.
+Which rows: devices with a login. Woken by: the bell `links` (accounts changed), and a poll that looks for devices
+without a watcher. If it dies half way: a device remembers its own events, and each has a key, so what is told again
+after a reconnect changes nothing. If two watch one device: the same, by the same key.
 
 A watcher's states: `connecting` → `watching` → (error) → `waiting` → `connecting` … with pauses that grow and jitter,
 so that a site coming back is not met by all of its watchers at once.
@@ -58,6 +58,8 @@ class Watcher:
         self._reconciler = reconciler
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._connecting = asyncio.Semaphore(STARTS_AT_ONCE)
+        self._waiting: set[asyncio.Event] = set()
+        """Watchers that pause after an error; a new login ends their pause."""
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -70,7 +72,9 @@ class Watcher:
                     await self._look()
                 except Exception:
                     log.exception("looking for devices to watch failed")
-                await core.clock.wait(bell, POLL_S)
+                if await core.clock.wait(bell, POLL_S):
+                    for event in self._waiting:
+                        event.set()
         finally:
             for task in self._tasks.values():
                 task.cancel()
@@ -86,6 +90,7 @@ class Watcher:
     async def _watch(self, workspace_id: str, device_id: str) -> None:
         core, tries = self._core, 0
         while True:
+            link = None
             try:
                 row = await store.get(core.db.read, workspace_id, device_id)
                 if row is None:
@@ -105,10 +110,17 @@ class Watcher:
             except Exception:
                 log.exception("a watcher failed", device_id=device_id)
                 error = Offline("Watching the device failed.")
+            if link is not None and not self._links.is_open(link):
+                continue  # the logins changed: on with the new link
             await core.db.write(devices.trouble, core, workspace_id, device_id, error)
             pause = NOT_AUTHORIZED_PAUSE_S if isinstance(error, NotAuthorized) else PAUSES_S[min(tries, 4)]
             tries += 1
-            await core.clock.sleep(pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter
+            again = asyncio.Event()
+            self._waiting.add(again)
+            try:
+                await core.clock.wait(again, pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter
+            finally:
+                self._waiting.discard(again)
 
     async def _take(self, workspace_id: str, device_id: str, happened: DeviceEvent) -> None:
         core = self._core

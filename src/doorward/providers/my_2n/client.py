@@ -54,6 +54,10 @@ _DIRECTORY_BYTES: Final = 32 * _MIB
 _SENDS: Final = 4
 """Of one request at most: unasked, after a challenge, after a stale nonce, and one clean retry."""
 
+_ROUNDS: Final = 3
+"""Of the loop, until an end of line that has arrived is known: one to come up, one to read it, one in between for an
+intercom in this process."""
+
 Query = Mapping[str, str | int]
 
 
@@ -290,7 +294,7 @@ class TwoNClient:
         until = loop.time() + timeout
         try:
             return await self._send(method, function, query, body=body, timeout=timeout, limit=limit)
-        except NoAnswer:
+        except (NoAnswer, NotTheApi):
             left = until - loop.time()
             if left <= 0:
                 raise
@@ -318,8 +322,8 @@ class TwoNClient:
                 if is_write:
                     # Let the loop notice a kept-alive connection that the device has closed: sent on it, a command
                     # would be lost and its outcome unknown.
-                    await asyncio.sleep(0)
-                    await asyncio.sleep(0)
+                    for _ in range(_ROUNDS):
+                        await asyncio.sleep(0)
                 return await self._log_in_and_send(method, function, query, body, limit, sent, is_write=is_write)
         except TimeoutError:
             if sent.may_be_sent:
@@ -474,7 +478,7 @@ def _result(raw: bytes, status: int, function: str, *, is_write: bool) -> Any:
     """The `result` of an envelope. `success` counts first, the HTTP status second, the content type not at all."""
     try:
         envelope = _decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         envelope = None
     if isinstance(envelope, dict) and isinstance(envelope.get("success"), bool):
         if envelope["success"]:
