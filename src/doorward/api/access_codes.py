@@ -12,7 +12,7 @@ from doorward.api.route import route
 from doorward.core import access_codes as rules
 from doorward.core import actions
 from doorward.core.access_codes import Change, Wish
-from doorward.errors import AccessCodeNotFound, InvalidInput
+from doorward.errors import AccessCodeNotFound, InvalidInput, NotImplementedYet
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store.action_attempts import AttemptRow
@@ -238,14 +238,28 @@ class Update(Params):
     """Leave changes made at the device as they are."""
     is_managed: bool | None = None
     """False: stop managing it. It stays on the device."""
+    is_offline_access_code: bool | None = None
+    """Without effect: what kind of code it is does not change."""
+    is_one_time_use: bool | None = None
+    """Without effect: what kind of code it is does not change."""
+    max_time_rounding: Literal["1hour", "1day", "1h", "1d"] | None = None
+    """How far offline codes' times may be rounded."""
     name: Name | None = None
     """Its new name."""
+    prefer_native_scheduling: bool | None = None
+    """Let the device hold the schedule (it always does where it can)."""
+    preferred_code_length: float | None = None
+    """Without effect: give the new PIN itself."""
     starts_at: Instant | None = None
     """From when it opens, rounded to the minute."""
     sync: bool = False
     """Answer when the device holds it, or after a while."""
     type: Literal["ongoing", "time_bound"] | None = None
     """`ongoing` drops the times."""
+    use_backup_access_code_pool: bool | None = None
+    """Keep a reserve code ready."""
+    use_offline_access_code: bool | None = None
+    """Older name of `is_offline_access_code`."""
 
 
 @route(
@@ -256,6 +270,8 @@ class Update(Params):
 )
 async def update(req: Request, p: Update) -> dict[str, Any]:
     """Change an access code."""
+    if p.use_backup_access_code_pool:
+        raise NotImplementedYet("Doorward has no backup access code pool yet.")
     allowed = p.is_external_modification_allowed
     wish = Change(
         access_code_id=p.access_code_id,

@@ -88,11 +88,12 @@ def as_list(shown: list[bytes]) -> msgspec.Raw:
     return msgspec.Raw(b"[" + b",".join(shown) + b"]")
 
 
-async def owned(req: Request, p: Any, *, is_managed: bool) -> Where:
-    """The filters that all device lists share."""
+async def _owned(req: Request, p: "Filters", *, is_managed: bool) -> Where:
+    """Whose devices, and of which kind."""
     where = Where()
-    where.add("d.workspace_id = {}", req.workspace_id)
-    where.add("d.is_managed = {}", int(is_managed))
+    where.add("d.workspace_id = {} AND d.is_managed = {}", req.workspace_id, int(is_managed))
+    if isinstance(p, LockFilters):
+        where.add("d.is_lock = 1")
     if p.connected_account_id is not None:
         where.add("d.connected_account_id = {}", p.connected_account_id)
     if p.connect_webview_id is not None:
@@ -134,8 +135,8 @@ async def get_unmanaged(req: Request, p: Get) -> dict[str, Any]:
     return {"device": await one(req, p.device_id, p.name, is_managed=False)}
 
 
-class ListUnmanaged(Params):
-    """Parameters of unmanaged/list."""
+class Filters(Params):
+    """What all device lists take."""
 
     UNDOCUMENTED = frozenset({"include_if", "exclude_if"})
 
@@ -159,23 +160,14 @@ class ListUnmanaged(Params):
     """Not those with any of these abilities."""
     include_if: list[Flag] | None = None
     """Only those with all of these abilities."""
-    limit: Annotated[int, Gt(0)] = UNMANAGED_PAGE
-    """Items in a page."""
     manufacturer: str | None = None
     """Only those of this manufacturer."""
     page_cursor: str | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in id, account id, name, metadata or location."""
-
-
-class List(ListUnmanaged):
-    """Parameters of list."""
-
     custom_metadata_has: Metadata | None = None
     """Only those with all of these pairs."""
-    limit: Annotated[int, Gt(0)] = PAGE
-    """Items in a page."""
     space_id: Id | None = None
     """Only those of this space."""
     unstable_location_id: Id | None = None
@@ -184,8 +176,30 @@ class List(ListUnmanaged):
     """Only those of this user's client sessions."""
 
 
-async def _page(req: Request, p: ListUnmanaged, *, is_managed: bool, most: int) -> dict[str, Any]:
-    where = await owned(req, p, is_managed=is_managed)
+class LockFilters(Filters):
+    """Parameters of locks/list: everything at once, unless a limit is given."""
+
+    limit: Annotated[int, Gt(0)] = MOST
+    """Items in a page."""
+
+
+class List(Filters):
+    """Parameters of list."""
+
+    limit: Annotated[int, Gt(0)] = PAGE
+    """Items in a page."""
+
+
+class ListUnmanaged(Filters):
+    """Parameters of unmanaged/list."""
+
+    limit: Annotated[int, Gt(0)] = UNMANAGED_PAGE
+    """Items in a page."""
+
+
+async def filtered(req: Request, p: Filters, *, is_managed: bool, limit: int) -> tuple[msgspec.Raw, Pagination]:
+    """A page of devices as JSON, and what stands beside it."""
+    where = await _owned(req, p, is_managed=is_managed)
     if p.connected_account_ids is not None:
         where.any_of("d.connected_account_id", p.connected_account_ids)
     if p.device_ids is not None:
@@ -196,10 +210,9 @@ async def _page(req: Request, p: ListUnmanaged, *, is_managed: bool, most: int) 
         where.add(f"({FLAGS.get(flag, '1 = 0')})")
     for flag in p.exclude_if or ():
         where.add(f"NOT ({FLAGS.get(flag, '1 = 0')})")
-    if isinstance(p, List):
-        if p.space_id or p.unstable_location_id or p.user_identifier_key is not None:
-            where.any_of("d.device_id", [])
-        metadata_filter(req, where, "d.custom_metadata_json", p.custom_metadata_has)
+    if p.space_id or p.unstable_location_id or p.user_identifier_key is not None:
+        where.any_of("d.device_id", [])
+    metadata_filter(req, where, "d.custom_metadata_json", p.custom_metadata_has)
     if p.search:
         text = like(p.search.lower())
         by_id = f"{like(p.search.lower())[1:]}" if len(p.search) >= 4 else ""
@@ -211,20 +224,17 @@ async def _page(req: Request, p: ListUnmanaged, *, is_managed: bool, most: int) 
             *[text] * 3,
         )
     page.after(where, page.start(req, p.page_cursor), "d.created_at", "d.device_id")
-    limit = min(p.limit, most)
     rows = await store.version_page(req.db, where, limit + 1)
     shown = rows[:limit]
     last = (shown[-1].created_at, shown[-1].device_id) if shown else None
-    return {
-        "devices": as_list(await many(req, shown)),
-        "pagination": page.page(req, len(rows) > limit, last),
-    }
+    return as_list(await many(req, shown)), page.page(req, len(rows) > limit, last)
 
 
 @route("/devices/list", auth="ACKR", returns={"devices": list[Device], "pagination": Pagination}, pages=PAGE)
 async def list_(req: Request, p: List) -> dict[str, Any]:
     """List managed devices, oldest first."""
-    return await _page(req, p, is_managed=True, most=PAGE)
+    found, pagination = await filtered(req, p, is_managed=True, limit=min(p.limit, PAGE))
+    return {"devices": found, "pagination": pagination}
 
 
 @route(
@@ -235,7 +245,8 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
 )
 async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
     """List devices that are not managed, oldest first."""
-    return await _page(req, p, is_managed=False, most=UNMANAGED_PAGE)
+    found, pagination = await filtered(req, p, is_managed=False, limit=min(p.limit, UNMANAGED_PAGE))
+    return {"devices": found, "pagination": pagination}
 
 
 class Providers(Params):

@@ -8,9 +8,9 @@ from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import devices as rules
 from doorward.errors import DeviceTypeNotSupported
-from doorward.store import devices as store
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.device import Device
+from doorward.wire.reply import Pagination
 
 
 class Get(Params):
@@ -29,30 +29,11 @@ async def get(req: Request, p: Get) -> dict[str, Any]:
     return {"device": shown, "lock": shown}
 
 
-class List(Params):
-    """Parameters of list."""
-
-    connect_webview_id: Id | None = None
-    """Only those of the account that this webview connected."""
-    connected_account_id: Id | None = None
-    """Only those of this account."""
-    customer_key: Id | None = None
-    """Only those of this customer."""
-    device_type: str | None = None
-    """Only those of this type."""
-    device_types: list[str] | None = None
-    """Only those of these types."""
-    manufacturer: str | None = None
-    """Only those of this manufacturer."""
-
-
-@route("/locks/list", auth="AC", returns={"devices": list[Device], "locks": list[Device]})
-async def list_(req: Request, p: List) -> dict[str, Any]:
+@route("/locks/list", auth="AC", returns={"devices": list[Device], "locks": list[Device], "pagination": Pagination})
+async def list_(req: Request, p: devices.LockFilters) -> dict[str, Any]:
     """List locks and intercoms, oldest first."""
-    where = await devices.owned(req, p, is_managed=True)
-    where.add("d.is_lock = 1")
-    shown = devices.as_list(await devices.many(req, await store.version_page(req.db, where, devices.MOST)))
-    return {"devices": shown, "locks": shown}
+    found, pagination = await devices.filtered(req, p, is_managed=True, limit=min(p.limit, devices.MOST))
+    return {"devices": found, "locks": found, "pagination": pagination}
 
 
 class Move(Params):

@@ -195,6 +195,9 @@ def _components() -> dict[str, Any]:
     schemas: dict[str, Any] = {}
     for struct, (name, path) in RESOURCES.items():
         schemas[name] = _struct(struct) | ({"x-route-path": path} if path else {})
+        for kind in ("error", "warning"):
+            if issues := schemas[name]["properties"].get(f"{kind}s"):
+                issues["items"] = _issue(kind, name)
     schemas["error_response"] = {
         "type": "object",
         "required": ["ok", "error"],
@@ -218,6 +221,21 @@ def _components() -> dict[str, Any]:
         },
     }
     return schemas
+
+
+def _issue(kind: str, resource: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": f"What is {'wrong' if kind == 'error' else 'unusual'}, and since when.",
+        "properties": {
+            f"{kind}_code": {"type": "string", "description": "What kind it is."},
+            "message": {"type": "string", "description": "What happened, for people."},
+            "created_at": {"type": "string", "description": "Since when."},
+        },
+        "required": ["created_at", f"{kind}_code", "message"],
+        "additionalProperties": True,
+        "x-resource-type": resource,
+    }
 
 
 def _struct(struct: type[msgspec.Struct]) -> dict[str, Any]:
