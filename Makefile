@@ -60,7 +60,7 @@ format: dev ## format the code, and fix what can be fixed
 	@$(BIN)/ruff check --fix
 
 docs: install ## write the generated pages of docs/ anew
-	@exec $(BIN)/python tools/write_docs.py
+	@exec $(BIN)/python tools/coverage.py --write
 
 clean: ## remove what the targets above have made
 	rm -rf $(VENV) .cache $(NPM)/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -72,7 +72,7 @@ dev: $(VENV)/.dev $(OLD_SDK)/.installed
 npm: $(NPM)/node_modules/.package-lock.json
 
 system:
-	@tools/system-packages.sh chromium postgresql
+	@tools/system-packages.sh chromium curl postgresql
 
 $(VENV)/.installed: pyproject.toml
 	@tools/make-venv.sh $(VENV)

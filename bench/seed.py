@@ -1,17 +1,20 @@
 """Fills a stopped server's SQLite file with many devices and events, through the server's own store.
 
 They are copies of what connecting a virtual intercom leaves, without a login of their own: they are listed, read and
-given codes as any other, and nobody talks to them.
+given codes as any other, and nobody talks to them. One more may stand at an address of its own, as a real one does.
 """
 
 import asyncio
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from doorward.clock import Clock
+from doorward.core.devices import LOGIN
+from doorward.crypto import Vault, load_master
 from doorward.ids import new_id
 from doorward.store import devices, events
 from doorward.store.db import Tx, Where, insert
@@ -23,11 +26,23 @@ STEP_MS = 5
 """Between one event and the next."""
 
 
+@dataclass(frozen=True)
+class Filled:
+    """What was added."""
+
+    first_event_at: int
+    """Milliseconds; the others follow `STEP_MS` apart."""
+    intercom: str | None
+    """The id of the device at an address of its own."""
+
+
 async def _many(tx: Tx, sql: str, rows: list[tuple[Any, ...]]) -> None:
     await tx.many(sql, rows)
 
 
-async def _fill(data_dir: Path, connected_account_id: str, workspace_id: str, n_devices: int, n_events: int) -> int:
+async def _fill(
+    data_dir: Path, connected_account_id: str, workspace_id: str, n_devices: int, n_events: int, url: str | None
+) -> Filled:
     clock = Clock()
     db = await open_store(data_dir, None, clock=clock)
     try:
@@ -50,6 +65,22 @@ async def _fill(data_dir: Path, connected_account_id: str, workspace_id: str, n_
             ]
             await db.write(_many, sql, rows)
 
+        intercom = None
+        if url is not None:
+            vault = Vault(load_master(data_dir, None))
+            assert like.secret_sealed is not None
+            secret = vault.open_json(like.secret_sealed, LOGIN) | {"url": url}
+            intercom = new_id()
+            row = msgspec.structs.replace(
+                like,
+                device_id=intercom,
+                ref="54-0000-0001",
+                name="Own address",
+                secret_sealed=vault.seal_json(secret, LOGIN),
+                created_at=clock.now(),
+            )
+            await db.write(_many, sql, [msgspec.structs.astuple(row)])
+
         where = Where()
         where.add("workspace_id = {}", workspace_id)
         where.add("event_type = {}", "device.connected")
@@ -64,7 +95,7 @@ async def _fill(data_dir: Path, connected_account_id: str, workspace_id: str, n_
             for i in range(at, min(at + CHUNK, n_events)):
                 event_id, now, device_id = new_id(), start + i * STEP_MS, ids[i % len(ids)]
                 body |= {"event_id": event_id, "created_at": iso(now), "occurred_at": iso(now), "device_id": device_id}
-                row = events.EventRow(
+                event = events.EventRow(
                     workspace_id=workspace_id,
                     event_id=event_id,
                     event_type=body["event_type"],
@@ -78,13 +109,21 @@ async def _fill(data_dir: Path, connected_account_id: str, workspace_id: str, n_
                     secret_sealed=None,
                     created_at=now,
                 )
-                rows.append(msgspec.structs.astuple(row))
+                rows.append(msgspec.structs.astuple(event))
             await db.write(_many, sql, rows)
-        return start
+        return Filled(start, intercom)
     finally:
         await db.close()
 
 
-def fill(data_dir: Path, connected_account_id: str, workspace_id: str, *, n_devices: int, n_events: int) -> int:
-    """Add devices and events. When the first event was: milliseconds; the others follow `STEP_MS` apart."""
-    return asyncio.run(_fill(data_dir, connected_account_id, workspace_id, n_devices, n_events))
+def fill(
+    data_dir: Path,
+    connected_account_id: str,
+    workspace_id: str,
+    *,
+    n_devices: int,
+    n_events: int,
+    url: str | None = None,
+) -> Filled:
+    """Add devices and events, and a device at `url`, whose login is that of the virtual ones."""
+    return asyncio.run(_fill(data_dir, connected_account_id, workspace_id, n_devices, n_events, url))

@@ -61,8 +61,8 @@ for name; do
     present "$name" || missing="$missing $(packages "$name")"
 done
 [ -n "$missing" ] || exit 0
-[ "$mode" = optional ] || {
-    echo "Missing:$missing. What needs it is left out." >&2
-    echo "On Debian or Ubuntu: sudo apt-get install$missing" >&2
-}
+if [ "$mode" != optional ]; then
+    echo "Missing:$missing. On Debian or Ubuntu: sudo apt-get install$missing" >&2
+    [ "$mode" = required ] || echo "Tests that need it are left out." >&2
+fi
 [ "$mode" != required ]

@@ -81,7 +81,7 @@ def load_master(data_dir: Path, given: str | None) -> bytes:
         raise VaultError(f"{path} is not a secret key (hexadecimal text). Restore it from a backup.") from None
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     # Written whole under another name and linked: two processes starting at once agree on one key.
-    temporary = path.with_suffix(f".{os.getpid()}")
+    temporary = path.with_suffix(f".{os.urandom(6).hex()}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(os.urandom(32).hex() + "\n")

@@ -72,7 +72,7 @@ def _token(prefix: str) -> Token:
 
 def new_api_key(*, is_sandbox: bool) -> Token:
     """An API key: `seam_test…` in sandboxes, as Seam's documented example."""
-    return _token("test" if is_sandbox else "live")
+    return _token("test" if is_sandbox else "prod")
 
 
 def derived_api_key(secret: str) -> Token:

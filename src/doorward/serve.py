@@ -95,6 +95,7 @@ async def _serve(config: Config, sockets: list[socket.socket], *, greet: bool, d
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # --public-url says what users see
                 timeout_graceful_shutdown=DRAIN_S,
                 timeout_keep_alive=65,
                 backlog=2048,

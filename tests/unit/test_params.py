@@ -1,0 +1,95 @@
+"""Parameters, refused in the words that Seam's SDKs show."""
+
+from typing import Annotated, Literal
+
+import pytest
+from annotated_types import Gt
+
+from doorward.api.params import Checker, Id, Instant, Metadata, Params
+from doorward.errors import InvalidInput
+
+
+class Example(Params):
+    """Parameters of these tests."""
+
+    device_id: Id
+    """A device."""
+    device_ids: list[Id] | None = None
+    """Devices."""
+    limit: Annotated[int, Gt(0)] = 500
+    """How many."""
+    mode: Literal["none", "single"] | None = None
+    """Which."""
+    starts_at: Instant | None = None
+    """When."""
+    sync: bool = False
+    """Whether."""
+    custom_metadata: Metadata | None = None
+    """Pairs."""
+
+
+check = Checker(Example)
+
+
+def refused(values: dict[str, object]) -> InvalidInput:
+    with pytest.raises(InvalidInput) as info:
+        check(values)
+    return info.value
+
+
+def test_a_missing_parameter_is_named() -> None:
+    error = refused({})
+    assert error.message == "device_id is required"
+    assert error.problems == {"_errors": [], "device_id": {"_errors": ["Required"]}}
+
+
+def test_a_wrong_type_is_named_with_what_was_received() -> None:
+    error = refused({"device_id": "x", "device_ids": 7})
+    assert error.message == 'Expected array, received number for "device_ids"'
+    assert error.problems["device_ids"] == {"_errors": ["Expected array, received number"]}
+
+
+def test_every_problem_is_told() -> None:
+    error = refused({"limit": "many", "sync": "perhaps"})
+    assert error.message.startswith("3 Input Errors: ")
+    assert set(error.problems) == {"_errors", "device_id", "limit", "sync"}
+
+
+def test_a_wrong_member_of_a_list_is_found_by_its_place() -> None:
+    assert refused({"device_id": "x", "device_ids": ["a", 5]}).problems["device_ids"] == {
+        "_errors": [],
+        "1": {"_errors": ["Expected string, received number"]},
+    }
+
+
+def test_null_counts_as_absent_where_it_has_no_meaning() -> None:
+    found = check({"device_id": "x", "limit": None, "sync": None})
+    assert isinstance(found, Example)
+    assert found.limit == 500
+    assert not found.given("limit")
+
+
+def test_null_for_a_required_parameter_is_refused() -> None:
+    assert refused({"device_id": None}).message == 'Expected string, received null for "device_id"'
+
+
+def test_unknown_parameters_are_ignored() -> None:
+    assert check({"device_id": "x", "colour": "blue"}).model_dump()["device_id"] == "x"
+
+
+@pytest.mark.parametrize("value", ["soon", "2028-13-01", "2028-01-01T25:00:00Z", ""])
+def test_nonsense_for_an_instant_is_refused(value: str) -> None:
+    assert refused({"device_id": "x", "starts_at": value}).message == 'Invalid date for "starts_at"'
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [{f"k{i}": 1 for i in range(51)}, {"a.b": 1}, {"k" * 41: 1}, {"k": "v" * 501}, {"k": [1]}, {"k": {"a": 1}}],
+)
+def test_metadata_beyond_its_bounds_is_refused(pairs: dict[str, object]) -> None:
+    assert "custom_metadata" in refused({"device_id": "x", "custom_metadata": pairs}).problems
+
+
+def test_values_never_stand_in_the_answer() -> None:
+    error = refused({"device_id": "x", "mode": "very-secret", "limit": "very-secret"})
+    assert "very-secret" not in repr(error.body())
