@@ -62,14 +62,15 @@ class Server:
 
 def make_core(config: Config, db: Database, clock: Clock) -> Core:
     """The parts that the rules work with."""
+    vault = Vault(load_master(config.data_dir, config.secret_key))
     return Core(
         config=config,
         clock=clock,
         db=db,
-        vault=Vault(load_master(config.data_dir, config.secret_key)),
+        vault=vault,
         wake=Wake(clock),
         limits=Limits(clock, config.rate_limits),
-        providers=registry(Twins(db), clock),
+        providers=registry(Twins(db, vault), clock),
         process_id=new_id(),
     )
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from doorward.clock import Clock
 from doorward.core.webviews import Order
+from doorward.crypto import Vault
 from doorward.providers.my_2n.provider import MyTwoN
 from doorward.store.twins import Twins
 from doorward.webview.hints import SANDBOX_LOGINS
@@ -15,7 +16,7 @@ from .server import devices, make_webview, open_core, open_database, reread
 async def test_the_guides_login_connects_three_virtual_intercoms(tmp_path: Path) -> None:
     clock = Clock()
     async with open_database(tmp_path, clock) as db:
-        brand = MyTwoN(Twins(db), clock)
+        brand = MyTwoN(Twins(db, Vault(b"k" * 32)), clock)
         try:
             async with open_core(tmp_path, brand, clock=clock, db=db) as core, visitor(core) as client:
                 row, url = await make_webview(core, Order(accepted_providers=["my_2n"]))

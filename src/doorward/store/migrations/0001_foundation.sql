@@ -216,14 +216,14 @@ CREATE TABLE due (
 );
 CREATE INDEX due_next ON due (kind, due_at);
 
--- Virtual devices of sandbox workspaces; `state` is their brand's own.
+-- Virtual devices of sandbox workspaces; `state_sealed` is their brand's own.
 CREATE TABLE twins (
   workspace_id TEXT NOT NULL REFERENCES workspaces (workspace_id),
   brand TEXT NOT NULL,
   ref TEXT NOT NULL,
   owner TEXT NOT NULL,
   position INTEGER NOT NULL,
-  state TEXT NOT NULL,
+  state_sealed TEXT NOT NULL,
   PRIMARY KEY (workspace_id, brand, ref)
 );
 CREATE INDEX twins_owner ON twins (workspace_id, brand, owner, position);
