@@ -8,7 +8,7 @@ long part is stored; it is 140 random bits, so a slow hash would add nothing.
 import hashlib
 import hmac
 import itertools
-import os
+import random
 import secrets
 import threading
 import time
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
+# Ids must differ, not be secret: nothing is reached by knowing one.
+_random = random.Random(secrets.randbits(256))  # noqa: S311
 _lock = threading.Lock()
 _last = 0
 
@@ -27,7 +29,7 @@ def new_id() -> str:
         # 48 bits of milliseconds and 12 bits that count within one: never the same twice, never backwards.
         _last = max(_last + 1, (time.time_ns() // 1_000_000) << 12)
         stamp, count = _last >> 12, _last & 0xFFF
-    value = (stamp << 80) | (0x7 << 76) | (count << 64) | (0b10 << 62) | (int.from_bytes(os.urandom(8)) >> 2)
+    value = (stamp << 80) | (0x7 << 76) | (count << 64) | (0b10 << 62) | _random.getrandbits(62)
     text = f"{value:032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 

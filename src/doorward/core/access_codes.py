@@ -125,7 +125,7 @@ async def random_pin(
     """A PIN that nobody has on this device, and its hash. `length` if the device takes it, else its shortest."""
     digits = int(length) if length is not None and length in report.code_lengths else min(report.code_lengths)
     for _ in range(500):
-        pin = "".join(secrets.choice("0123456789") for _ in range(digits))
+        pin = f"{secrets.randbelow(10**digits):0{digits}d}"
         digest = pin_hash(core, device, pin)
         if not is_guessable(pin) and not await store.has_hash(read, device.workspace_id, device.device_id, digest):
             return pin, digest

@@ -119,11 +119,13 @@ class Where:
         return " AND ".join(self._clauses) or "1 = 1"
 
 
+@functools.cache
 def columns(struct: Any, prefix: str = "") -> str:
     """The columns of a row struct, in its order."""
     return ", ".join(prefix + name for name in struct.__struct_fields__)
 
 
+@functools.cache
 def insert(table: str, struct: Any) -> str:
     """An INSERT that takes the fields of a row struct, in its order."""
     names = struct.__struct_fields__
