@@ -5,6 +5,7 @@ told of changes, else for a minute; so an unlock on a warm link is one request. 
 restart. If a command dies half way, it may or may not have been carried out, and is not sent again.
 """
 
+import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,7 +16,7 @@ from doorward.clock import Clock
 from doorward.providers.base import DeviceReport, Issue, Moved, Refused
 
 from .client import TwoNClient
-from .troubles import ActionFailed, DeviceTrouble, PrivilegeMissing, Refusal
+from .troubles import ActionFailed, DeviceTrouble, PrivilegeMissing, Refusal, Unreachable
 
 DEVICE_TYPE: Final = "two_n_intercom"
 MANUFACTURER: Final = "two_n"
@@ -24,6 +25,8 @@ CODE_LENGTHS: Final = (4, 5, 6, 7, 8)
 KEPT_UNWATCHED_S: Final = 60.0
 SKEW_TOLERATED_S: Final = 5
 """Smaller differences between the device's clock and ours are taken for none."""
+SHARE: Final = 0.95
+"""Of a command's time: ending a little before its caller gives up, we can still say whether anything was sent."""
 MAX_CODES: Final = None
 """No function of the API tells how many entries fit."""
 
@@ -215,8 +218,8 @@ class Intercom:
 
     async def unlock(self, timeout: float) -> Moved:
         """Release the door. One request, sent at most once. Raises: Refused, DeviceTrouble."""
-        until = self.clock.monotonic() + timeout
-        switch = await self._usable()
+        until = self.clock.monotonic() + timeout * SHARE
+        switch = await self._usable(until)
         try:
             await self._move("on" if switch.is_bistable else "trigger", until)
         except ActionFailed:
@@ -236,8 +239,8 @@ class Intercom:
 
         Raises: Refused, DeviceTrouble.
         """
-        until = self.clock.monotonic() + timeout
-        await self._usable()
+        until = self.clock.monotonic() + timeout * SHARE
+        await self._usable(until)
         try:
             await self._move("off", until)
         except ActionFailed:
@@ -251,8 +254,12 @@ class Intercom:
             await self._move("off", until)
         return Moved(locked=True, confirmed=True)
 
-    async def _usable(self) -> Switch:
-        switch = await self.switch()
+    async def _usable(self, until: float) -> Switch:
+        try:
+            async with asyncio.timeout(max(0.0, until - self.clock.monotonic())):
+                switch = await self.switch()
+        except TimeoutError:
+            raise Unreachable("switch/caps") from None  # the command itself was not sent
         if not switch.is_enabled:
             raise Refused(f"Switch {self.number} is disabled on the device. Enable it there under Hardware / Switches.")
         return switch

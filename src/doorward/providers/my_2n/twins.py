@@ -44,11 +44,13 @@ class Twin:
     unit: Unit
     wire: Emulated
     is_dirty: bool = False
+    is_gone: bool = False
+    """Nobody reaches it any more: its sandbox was reset, or the server stops."""
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def connector(self) -> aiohttp.BaseConnector:
         """The wire to it, for a client."""
-        return InProcess(self.wire, is_up=lambda: not self.unit.is_off)
+        return InProcess(self.wire, is_up=lambda: not (self.is_gone or self.unit.is_off))
 
 
 class Twins:
@@ -126,6 +128,7 @@ class Twins:
         self._alive.clear()
 
     async def _end(self, twin: Twin) -> None:
+        twin.is_gone = True
         await twin.wire.close()
         await twin.unit.close()
         twin.unit.on_change = None
@@ -139,7 +142,15 @@ class Twins:
     # ------------------------------------------------------------ saving
 
     def _persist(self, twin: Twin) -> "Callable[[Unit], asyncio.Future[None]]":
-        return lambda _unit: asyncio.ensure_future(self._save(twin))
+        async def save() -> None:
+            try:
+                await self._save(twin)
+            except BaseException:
+                # Its writer gets no acknowledgement, yet the entry is there: keep trying to keep it.
+                self._changed(twin)
+                raise
+
+        return lambda _unit: asyncio.ensure_future(save())
 
     async def _save(self, twin: Twin) -> None:
         async with twin.saving:
@@ -152,10 +163,8 @@ class Twins:
                 raise
 
     def _changed(self, twin: Twin) -> None:
-        if twin.is_dirty and twin in self._savers:
-            return
         twin.is_dirty = True
-        if twin not in self._savers:
+        if twin not in self._savers and not twin.is_gone:
             self._savers[twin] = asyncio.get_running_loop().create_task(self._save_soon(twin))
 
     async def _save_soon(self, twin: Twin) -> None:

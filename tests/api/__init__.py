@@ -1,0 +1,1 @@
+"""The API, over ASGI in process, on both databases."""

@@ -1,0 +1,34 @@
+"""Fixtures of the rings that run on both databases."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # so that rings can import `tests.support`
+
+from tests.support.postgres import cluster
+
+if TYPE_CHECKING:
+    from tests.support.postgres import Cluster
+
+
+@pytest.fixture(scope="session")
+def postgres() -> "Iterator[Cluster]":
+    """A PostgreSQL of the tests' own. Without the package the tests fail, and say its name."""
+    with cluster() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str | None]:
+    """Both databases, one after the other: None is SQLite in the data directory."""
+    if request.param == "sqlite":
+        yield None
+        return
+    running: Cluster = request.getfixturevalue("postgres")
+    url = await running.migrated()
+    yield url
+    await running.drop(url)

@@ -1,0 +1,207 @@
+"""2N's words and what they become. No device, no time."""
+
+from typing import Any
+
+import pytest
+
+from doorward.providers.base import AccessDenied, DeviceEvent, LockMoved
+from doorward.providers.my_2n.events import Translated, Translator, occurred_at
+from doorward.providers.my_2n.intercom import Switch
+
+MONOSTABLE = Switch(is_enabled=True, is_bistable=False, pulse_s=5)
+BISTABLE = Switch(is_enabled=True, is_bistable=True, pulse_s=5)
+NOW = 1_790_000_000_500
+UUID = "5c7a3f10-90ab-4d5e-8f01-2233445566aa"
+
+
+def line(number: int, event: str, up: int = 100, **params: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "utcTime": 1_790_000_000,
+        "upTime": up,
+        "tzShift": 0,
+        "event": event,
+        "params": params,
+    }
+
+
+def translate(translator: Translator, *batch: dict[str, Any], switch: Switch = MONOSTABLE) -> Translated:
+    return translator.translate(list(batch), boot="b", switch=switch, skew_s=0, now=NOW)
+
+
+def events(*batch: dict[str, Any], switch: Switch = MONOSTABLE) -> list[DeviceEvent]:
+    translator = Translator(1)
+    first = translate(translator, *batch, switch=switch).events
+    return first + translate(translator, switch=switch).events
+
+
+def switched(number: int, state: Any, originator: str, up: int = 100, **more: Any) -> dict[str, Any]:
+    return line(number, "SwitchStateChanged", up, switch=1, state=state, originator=originator, **more)
+
+
+@pytest.mark.parametrize(
+    ("originator", "method"),
+    [
+        ("api", "remote"),
+        ("rex", "manual"),
+        ("uni", "keycode"),
+        ("profile", "automatic"),
+        ("automation", "automatic"),
+        ("zone", "automatic"),
+        ("idt", "unknown"),
+        ("dtmf", "unknown"),
+        ("something new", "unknown"),
+    ],
+)
+@pytest.mark.parametrize("state", [True, 1])
+def test_originators(originator: str, method: str, state: Any) -> None:
+    assert events(switched(7, state, originator)) == [LockMoved("b:7", NOW, locked=False, method=method)]
+
+
+def test_pin_opens_and_says_whose_it_was() -> None:
+    told = events(
+        line(1, "CodeEntered", ap=0, session=3, code="040718", type="user", uuid=UUID, valid=True),
+        line(2, "UserAuthenticated", ap=0, session=3, name="Guest", uuid=UUID),
+        switched(3, True, "ap", ap=0, session=3),
+    )
+    assert told == [LockMoved("b:3", NOW, locked=False, method="keycode", code_ref=UUID)]
+    assert "040718" not in repr(told)
+
+
+def test_card_opens_and_says_whose_it_was() -> None:
+    told = events(
+        line(1, "CardEntered", ap=0, session=3, uid="a1b2c3", reader="ext7", uuid="", valid=True),
+        line(2, "UserAuthenticated", ap=0, session=3, name="Guest", uuid=UUID),
+        switched(3, True, "ap", ap=0, session=3),
+    )
+    assert told == [LockMoved("b:3", NOW, locked=False, method="card", code_ref=UUID)]
+
+
+def test_account_that_does_not_see_the_entry_still_learns_of_the_door() -> None:
+    assert events(switched(3, True, "ap", session=9)) == [LockMoved("b:3", NOW, locked=False, method="unknown")]
+
+
+def test_other_switches_are_not_the_door() -> None:
+    assert events(line(1, "SwitchStateChanged", switch=2, state=True, originator="api")) == []
+
+
+def test_pulse_that_ends_locks_by_itself_and_one_that_is_cut_short_does_not() -> None:
+    assert [e.method for e in events(switched(1, True, "api", 100), switched(2, False, "api", 105))] == [  # type: ignore[attr-defined]
+        "remote",
+        "automatic",
+    ]
+    assert [e.method for e in events(switched(1, True, "api", 100), switched(2, False, "api", 101))] == [  # type: ignore[attr-defined]
+        "remote",
+        "remote",
+    ]
+    assert events(switched(2, False, "ap"))[0] == LockMoved("b:2", NOW, locked=True, method="automatic")
+
+
+def test_bistable_switch_is_locked_by_whoever_did_it() -> None:
+    assert events(switched(1, False, "api"), switch=BISTABLE) == [LockMoved("b:1", NOW, locked=True, method="remote")]
+
+
+REFUSED = line(1, "CodeEntered", session=3, code="9999", uuid="", valid=False)
+WHY = line(2, "UserRejected", session=3, name="", uuid=UUID, reason="invalidTime")
+
+
+def test_refused_entry_is_told_once_with_its_reason() -> None:
+    assert events(REFUSED, WHY) == [AccessDenied("b:1", NOW, "invalidTime", UUID)]
+    assert events(WHY) == [AccessDenied("b:2", NOW, "invalidTime", UUID)]
+
+
+def test_reason_that_comes_a_moment_later_is_waited_for() -> None:
+    translator = Translator(1)
+    assert translate(translator, REFUSED).events == []
+    waiting = [translator.is_waiting]
+    assert translate(translator, WHY).events == [AccessDenied("b:1", NOW, "invalidTime", UUID)]
+    assert [*waiting, translator.is_waiting] == [True, False]
+    assert translate(translator).events == []
+
+
+def test_firmware_that_gives_no_reason_is_told_of_too_and_not_twice() -> None:
+    translator = Translator(1)
+    translate(translator, REFUSED)
+    assert translate(translator).events == [AccessDenied("b:1", NOW, "invalidCredential", None)]
+    assert translate(translator, WHY).events == []
+
+
+def test_valid_entry_that_is_rejected_after_all() -> None:
+    valid = line(1, "CodeEntered", session=3, code="1", uuid=UUID, valid=True)
+    assert events(valid, WHY) == [AccessDenied("b:2", NOW, "invalidTime", UUID)]
+
+
+def test_reason_is_a_word() -> None:
+    strange = line(2, "UserRejected", session=3, reason="PIN 9999 <x>")
+    assert events(strange) == [AccessDenied("b:2", NOW, "invalidCredential", None)]
+
+
+def test_doors_bells_and_tampering() -> None:
+    told = events(
+        line(1, "DoorStateChanged", state="opened"),
+        line(2, "DoorStateChanged", state="closed"),
+        line(3, "KeyPressed", key="%12"),
+        line(4, "KeyPressed", key="5"),
+        line(5, "KeyReleased", key="%12"),
+        line(6, "TamperSwitchActivated", state="in"),
+        line(7, "TamperSwitchActivated", state="out"),
+    )
+    assert [(type(e).__name__, e.key) for e in told] == [
+        ("DoorMoved", "b:1"),
+        ("DoorMoved", "b:2"),
+        ("DoorbellRang", "b:3"),
+        ("Tampered", "b:6"),
+    ]
+    assert told[2].button == "12"  # type: ignore[attr-defined]
+
+
+def test_many_changes_of_the_directory_are_one() -> None:
+    told = events(*(line(n, "DirectoryChanged", series="1", timestamp=n) for n in range(1, 9)))
+    assert [(type(e).__name__, e.key) for e in told] == [("CodesChanged", "b:8")]
+
+
+@pytest.mark.parametrize(
+    ("event", "is_stale"),
+    [
+        (line(1, "ConfigurationChanged"), True),
+        (line(1, "CapabilitiesChanged"), True),
+        (line(1, "DeviceState", state="startup"), True),
+        (line(1, "SwitchOperationChanged", switch=1, enabled=False), True),
+        (line(1, "SwitchOperationChanged", switch=2, enabled=False), False),
+        (line(1, "SwitchOperationChanged", switch=1, locked=True), False),
+        (line(1, "MotionDetected", state="in"), False),
+    ],
+)
+def test_what_makes_the_state_stale(event: dict[str, Any], is_stale: bool) -> None:
+    assert translate(Translator(1), event).is_stale is is_stale
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"id": 1, "event": "SwitchStateChanged"},
+        {"id": 1, "event": 5, "params": {}},
+        {"id": 1, "event": "SwitchStateChanged", "params": []},
+        {"id": 1, "event": "UserAuthenticated", "params": {"session": "x"}},
+        {"id": 1, "event": "KeyPressed", "params": {"key": None}},
+    ],
+)
+def test_strange_events_are_passed_over(event: dict[str, Any]) -> None:
+    assert events(event) == []
+
+
+def test_sessions_are_forgotten_in_the_end() -> None:
+    translator = Translator(1)
+    for number in range(1000):
+        translate(translator, line(number, "CardEntered", session=number, uuid=UUID, valid=True))
+    assert len(translator._sessions) <= 64
+
+
+def test_moments_are_ours_and_within_the_devices_second() -> None:
+    told = {"utcTime": 1_790_000_000}
+    assert occurred_at(told, skew_s=0, now=1_790_000_000_300) == 1_790_000_000_300
+    assert occurred_at(told, skew_s=0, now=1_790_000_060_000) == 1_790_000_000_999
+    assert occurred_at(told, skew_s=0, now=1_789_999_999_000) == 1_790_000_000_000
+    assert occurred_at(told, skew_s=7200, now=1_789_992_800_100) == 1_789_992_800_100
+    assert occurred_at({}, skew_s=0, now=5) == 5

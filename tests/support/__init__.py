@@ -1,0 +1,1 @@
+"""Builders that several rings of tests share."""

@@ -1,0 +1,108 @@
+"""A private PostgreSQL: a cluster of its own on a Unix socket, gone when the tests end."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+
+from doorward.clock import Clock
+from doorward.store.open import open_store
+
+MISSING = (
+    "PostgreSQL's server programs are not installed: `apt-get install postgresql` provides them. The tests of both "
+    "databases need them."
+)
+_FAST = "fsync=off synchronous_commit=off full_page_writes=off shared_buffers=32MB max_connections=200 autovacuum=off"
+
+
+def find_programs() -> Path:
+    """The directory of `initdb` and `pg_ctl`. Raises RuntimeError with the package to install."""
+    places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if found := shutil.which("pg_ctl"):
+        places.append(Path(found).resolve().parent)
+    for place in places:
+        if (place / "initdb").exists() and (place / "pg_ctl").exists():
+            return place
+    raise RuntimeError(MISSING)
+
+
+def _run(*command: str) -> None:
+    # PostgreSQL refuses to run as root; Debian's package brings a user for it.
+    as_user: Sequence[str] = ("runuser", "-u", "postgres", "--") if os.geteuid() == 0 else ()
+    done = subprocess.run(
+        [*as_user, *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/"
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {done.stdout.decode(errors='replace')}")
+
+
+class Cluster:
+    """A running server. Databases are copies of one that is migrated already."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._numbers = itertools.count(1)
+        self._has_template = False
+
+    def url(self, name: str) -> str:
+        """The address of a database."""
+        return f"postgresql://postgres@/{name}?host={self.folder}"
+
+    async def _command(self, sql: str) -> None:
+        con = await asyncpg.connect(self.url("postgres"))
+        try:
+            await con.execute(sql)
+        finally:
+            await con.close()
+
+    async def empty(self) -> str:
+        """The address of a new database without any table."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        await self._command(f"CREATE DATABASE {name} TEMPLATE template0")
+        return self.url(name)
+
+    async def migrated(self) -> str:
+        """The address of a new database with our tables."""
+        if not self._has_template:
+            await self._command("CREATE DATABASE doorward TEMPLATE template0")
+            db = await open_store(self.folder, self.url("doorward"), clock=Clock())
+            await db.close()
+            self._has_template = True
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        await self._command(f"CREATE DATABASE {name} TEMPLATE doorward")
+        return self.url(name)
+
+    async def drop(self, url: str) -> None:
+        """End a database, whoever is still connected."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        await self._command(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """A cluster that runs."""
+    programs = find_programs()
+    folder = Path(tempfile.mkdtemp(prefix="doorward-pg-"))
+    folder.chmod(0o777)
+    data = folder / "data"
+    try:
+        _run(
+            str(programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8",
+            "--locale=C.UTF-8",
+        )  # fmt: skip
+        settings = " ".join(f"-c {one}" for one in _FAST.split())
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} {settings}"
+        control = str(programs / "pg_ctl")
+        _run(control, "-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "start")
+        try:
+            yield Cluster(folder)
+        finally:
+            _run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The loops, with a driven clock, on both databases."""
