@@ -209,11 +209,10 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     page.after(where, page.start(req, p.page_cursor), "c.created_at", "c.access_code_id")
     limit = min(p.limit, PAGE)
     rows = await store.see_page(req.db, where, limit + 1)
-    shown = rows[:limit]
-    last = (shown[-1].row.created_at, shown[-1].row.access_code_id) if shown else None
+    shown, pagination = page.cut(req, rows, limit, lambda r: (r.row.created_at, r.row.access_code_id))
     return {
         "access_codes": [rules.wire(req.core, one) for one in shown],
-        "pagination": page.page(req, len(rows) > limit, last),
+        "pagination": pagination,
     }
 
 

@@ -70,9 +70,8 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     page.after(where, page.start(req, p.page_cursor), "created_at", "action_attempt_id")
     limit = min(p.limit, PAGE)
     rows = await store.list_page(req.db, where, limit + 1)
-    found = rows[:limit]
-    last = (found[-1].created_at, found[-1].action_attempt_id) if found else None
+    found, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.action_attempt_id))
     return {
         "action_attempts": [await shown(req, row) for row in found],
-        "pagination": page.page(req, len(rows) > limit, last),
+        "pagination": pagination,
     }

@@ -161,11 +161,10 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     page.after(where, page.start(req, p.page_cursor), "created_at", "connect_webview_id")
     limit = min(p.limit, PAGE)
     rows = await store.list_page(req.db, where, limit + 1)
-    shown = rows[:limit]
-    last = (shown[-1].created_at, shown[-1].connect_webview_id) if shown else None
+    shown, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.connect_webview_id))
     return {
         "connect_webviews": [webviews.wire(req.core, row, req.base_url) for row in shown],
-        "pagination": page.page(req, len(rows) > limit, last),
+        "pagination": pagination,
     }
 
 

@@ -93,11 +93,10 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     page.after(where, page.start(req, p.page_cursor), "created_at", "connected_account_id")
     limit = min(p.limit, PAGE)
     rows = await store.list_page(req.db, where, limit + 1)
-    shown = rows[:limit]
-    last = (shown[-1].created_at, shown[-1].connected_account_id) if shown else None
+    shown, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.connected_account_id))
     return {
         "connected_accounts": [accounts.wire(req.core, row) for row in shown],
-        "pagination": page.page(req, len(rows) > limit, last),
+        "pagination": pagination,
     }
 
 

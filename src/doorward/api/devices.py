@@ -225,9 +225,8 @@ async def filtered(req: Request, p: Filters, *, is_managed: bool, limit: int) ->
         )
     page.after(where, page.start(req, p.page_cursor), "d.created_at", "d.device_id")
     rows = await store.version_page(req.db, where, limit + 1)
-    shown = rows[:limit]
-    last = (shown[-1].created_at, shown[-1].device_id) if shown else None
-    return as_list(await many(req, shown)), page.page(req, len(rows) > limit, last)
+    shown, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.device_id))
+    return as_list(await many(req, shown)), pagination
 
 
 @route("/devices/list", auth="ACKR", returns={"devices": list[Device], "pagination": Pagination}, pages=PAGE)

@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -12,6 +13,7 @@ from doorward.errors import InvalidInput, MismatchedPageParameters
 from doorward.store.db import Where
 from doorward.wire.reply import Pagination
 
+T = TypeVar("T")
 Position = tuple[int, str]
 """Where a page ended: the last row's `created_at` and id."""
 
@@ -49,6 +51,12 @@ def after(where: Where, position: Position | None, created_at: str, row_id: str)
     """Only rows behind that position."""
     if position is not None:
         where.add(f"({created_at} > {{}} OR ({created_at} = {{}} AND {row_id} > {{}}))", position[0], *position)
+
+
+def cut(request: Request, rows: list[T], limit: int, position: Callable[[T], Position]) -> tuple[list[T], Pagination]:
+    """The page of `limit` rows, out of rows of which one more was asked for, and what stands beside it."""
+    shown = rows[:limit]
+    return shown, page(request, len(rows) > limit, position(shown[-1]) if shown else None)
 
 
 def page(request: Request, more: bool, last: Position | None) -> Pagination:

@@ -1,10 +1,10 @@
 """Access codes."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from doorward.store.db import Reader, Tx, Where, columns, insert
+from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
 class CodeRow(msgspec.Struct, frozen=True):
@@ -156,12 +156,7 @@ async def add(tx: Tx, row: CodeRow) -> None:
 
 async def change(tx: Tx, row: CodeRow, **values: Any) -> CodeRow:
     """Set columns, and return the row as it then is."""
-    where = Where()
-    sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
-    where.add("workspace_id = {}", row.workspace_id)
-    where.add("access_code_id = {}", row.access_code_id)
-    await tx.run(f"UPDATE access_codes SET {sets} WHERE {where}", *where.args)
-    return msgspec.structs.replace(row, **values)
+    return cast("CodeRow", await update(tx, "access_codes", row, ("workspace_id", "access_code_id"), values))
 
 
 async def delete(tx: Tx, workspace_id: str, access_code_id: str) -> int:

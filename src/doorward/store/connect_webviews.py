@@ -1,10 +1,10 @@
 """Connect webviews."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from doorward.store.db import Reader, Tx, Where, columns, insert
+from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
 class WebviewRow(msgspec.Struct, frozen=True):
@@ -61,12 +61,7 @@ async def add(tx: Tx, row: WebviewRow) -> None:
 
 async def change(tx: Tx, row: WebviewRow, **values: Any) -> WebviewRow:
     """Set columns, and return the row as it then is."""
-    where = Where()
-    sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
-    where.add("workspace_id = {}", row.workspace_id)
-    where.add("connect_webview_id = {}", row.connect_webview_id)
-    await tx.run(f"UPDATE connect_webviews SET {sets} WHERE {where}", *where.args)
-    return msgspec.structs.replace(row, **values)
+    return cast("WebviewRow", await update(tx, "connect_webviews", row, ("workspace_id", "connect_webview_id"), values))
 
 
 async def delete(tx: Tx, workspace_id: str, connect_webview_id: str) -> int:

@@ -1,10 +1,10 @@
 """Connected accounts."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from doorward.store.db import Reader, Tx, Where, columns, insert
+from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
 class AccountRow(msgspec.Struct, frozen=True):
@@ -60,12 +60,9 @@ async def add(tx: Tx, row: AccountRow) -> None:
 
 async def change(tx: Tx, row: AccountRow, **values: Any) -> AccountRow:
     """Set columns, and return the row as it then is."""
-    where = Where()
-    sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
-    where.add("workspace_id = {}", row.workspace_id)
-    where.add("connected_account_id = {}", row.connected_account_id)
-    await tx.run(f"UPDATE connected_accounts SET version = version + 1, {sets} WHERE {where}", *where.args)
-    return msgspec.structs.replace(row, **values, version=row.version + 1)
+    return cast(
+        "AccountRow", await update(tx, "connected_accounts", row, ("workspace_id", "connected_account_id"), values)
+    )
 
 
 async def delete(tx: Tx, workspace_id: str, connected_account_id: str) -> int:

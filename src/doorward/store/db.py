@@ -14,8 +14,10 @@ If the process dies half way, nothing of an uncommitted group is there, and noth
 
 import functools
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import msgspec
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -131,6 +133,23 @@ def insert(table: str, struct: Any) -> str:
     names = struct.__struct_fields__
     marks = ", ".join(f"${i + 1}" for i in range(len(names)))
     return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"
+
+
+async def update(tx: Tx, table: str, row: Any, keys: tuple[str, ...], values: Mapping[str, Any]) -> Any:
+    """Set columns of a row, found by its keys, and return the struct as the row then is.
+
+    Rows with a `version` count it up in the database: two writers at once never make two states of one version.
+    """
+    where = Where()
+    sets = [f"{name} = {where.bind(value)}" for name, value in values.items()]
+    counted = {}
+    if "version" in row.__struct_fields__:
+        sets.append("version = version + 1")
+        counted["version"] = row.version + 1
+    for key in keys:
+        where.add(f"{key} = {{}}", getattr(row, key))
+    await tx.run(f"UPDATE {table} SET {', '.join(sets)} WHERE {where}", *where.args)
+    return msgspec.structs.replace(row, **values, **counted)
 
 
 def like(text: str) -> str:

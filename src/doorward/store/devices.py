@@ -1,10 +1,10 @@
 """Devices."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from doorward.store.db import Reader, Tx, Where, columns, insert
+from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
@@ -140,13 +140,7 @@ async def add(tx: Tx, row: DeviceRow) -> None:
 
 async def change(tx: Tx, row: DeviceRow, **values: Any) -> DeviceRow:
     """Set columns, and return the row as it then is."""
-    where = Where()
-    sets = ", ".join(f"{name} = {where.bind(value)}" for name, value in values.items())
-    where.add("workspace_id = {}", row.workspace_id)
-    where.add("device_id = {}", row.device_id)
-    # Counted by the database: two writers at once never make two states of one version.
-    await tx.run(f"UPDATE devices SET version = version + 1, {sets} WHERE {where}", *where.args)
-    return msgspec.structs.replace(row, **values, version=row.version + 1)
+    return cast("DeviceRow", await update(tx, "devices", row, ("workspace_id", "device_id"), values))
 
 
 async def delete(tx: Tx, workspace_id: str, device_id: str) -> int:

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 GRACE_MS = 5_000
 """How long after its deadline an attempt may still be written by whoever owns it."""
+ECHO_S = 5.0
+"""How long after a command the device may still tell of it."""
 UNKNOWN = "The server stopped while the command was on its way: it may or may not have been carried out."
 
 
@@ -46,6 +48,7 @@ class Commander:
         self._links = links
         self._lanes: defaultdict[tuple[str, str], _Lane] = defaultdict(lambda: _Lane(asyncio.Lock()))
         self._tasks: set[asyncio.Task[None]] = set()
+        self._echoes: defaultdict[tuple[str, str], list[tuple[bool, float]]] = defaultdict(list)
 
     async def run(self, device: DeviceRow, action_type: str) -> AttemptRow:
         """Start a command, wait for it a while, and return it as it then stands."""
@@ -75,6 +78,18 @@ class Commander:
             async with lane.lock:
                 pass
 
+    def is_echo(self, workspace_id: str, device_id: str, *, locked: bool) -> bool:
+        """The device tells of a command of ours. Each has one such echo, which may come when the next command has
+        moved the door on already."""
+        key, now = (workspace_id, device_id), self._core.clock.monotonic()
+        expected = [one for one in self._echoes.pop(key, []) if one[1] > now]
+        found = next((i for i, one in enumerate(expected) if one[0] == locked), None)
+        # Commands before the one that is told of moved nothing: the device will not tell of them.
+        rest = expected if found is None else expected[found + 1 :]
+        if rest:
+            self._echoes[key] = rest
+        return found is not None
+
     async def _carry_out(self, row: AttemptRow, device: DeviceRow, lane: _Lane, *, sending: bool) -> None:
         core = self._core
         try:
@@ -91,6 +106,9 @@ class Commander:
                     await core.db.write(self._failed, row, exc)
                     await self._note_trouble(device, exc)
                     return
+                if moved.locked is not None:
+                    echo = (moved.locked, core.clock.monotonic() + ECHO_S)
+                    self._echoes[device.workspace_id, device.device_id].append(echo)
                 await core.db.write(self._succeeded, row, moved)
             finally:
                 lane.lock.release()

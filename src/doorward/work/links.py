@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @dataclass
 class _Open:
     link: Link
-    stamp: tuple[object, ...]
+    account_secret: str
+    logins: dict[str, str | None]
+    """Device ref → its sealed login, as the link was opened with."""
 
 
 class Links:
@@ -43,12 +45,16 @@ class Links:
         if device.secret_sealed is None:
             raise NotAuthorized(accounts.NOT_LOGGED_IN)
         key = (device.workspace_id, device.connected_account_id)
-        if key in self._fresh:
+        if self._is_fresh(key, device):
             return self._open[key].link
         async with self._turn:
-            if key in self._fresh:
+            if self._is_fresh(key, device):
                 return self._open[key].link
             return await self._renew(key)
+
+    def _is_fresh(self, key: tuple[str, str], device: DeviceRow) -> bool:
+        # A login that was stored this moment counts, whether or not we were told of it yet.
+        return key in self._fresh and self._open[key].logins.get(device.ref) == device.secret_sealed
 
     def is_open(self, link: Link) -> bool:
         """False: it was closed because its logins changed, so its failures say nothing of the device."""
@@ -60,15 +66,16 @@ class Links:
         if account is None:
             raise ProviderError("The connected account is gone.")
         rows = await device_store.of_account(read, *key)
-        stamp = (account.secret_sealed, *((row.ref, row.secret_sealed) for row in rows))
-        current = self._open.get(key)
-        if current is None or current.stamp != stamp:
-            if current is not None:
-                await current.link.close()
-            current = _Open(await self._make(account, rows), stamp)
-            self._open[key] = current
+        logins = {row.ref: row.secret_sealed for row in rows}
+        old = self._open.get(key)
+        if old is not None and (old.account_secret, old.logins) == (account.secret_sealed, logins):
+            self._fresh.add(key)
+            return old.link
+        new = self._open[key] = _Open(await self._make(account, rows), account.secret_sealed, logins)
         self._fresh.add(key)
-        return current.link
+        if old is not None:
+            await old.link.close()
+        return new.link
 
     async def _make(self, account: "AccountRow", rows: list[DeviceRow]) -> Link:
         provider = self._core.providers.get(account.provider)

@@ -37,6 +37,8 @@ KIND = devices.RECONCILE
 LEASE_MS = 120_000
 POLL_S = 5.0
 DRAIN_S = 5.0
+GATHER_S = 0.02
+"""After a nudge: changes come in bursts, and one look serves them all."""
 AT_ONCE = 32
 FULL_READ_MS = 3_600_000
 """A full read at least so often, whatever the device says of its directory."""
@@ -81,7 +83,8 @@ class Reconciler:
             except Exception:
                 log.exception("reconciling failed")
                 pause = POLL_S
-            await core.clock.wait(bell, pause)
+            if await core.clock.wait(bell, pause):
+                await asyncio.sleep(GATHER_S)
 
     async def drain(self) -> None:
         """Let looks that are under way end: each step is bounded by the driver's time-outs."""
@@ -129,10 +132,7 @@ class Reconciler:
         """One look at one device; when to look again. Raises ProviderError when it cannot be reached."""
         core = self._core
         row = await device_store.get(core.db.read, workspace_id, device_id)
-        if row is None:
-            return core.clock.now() + FULL_READ_MS
-        if row.secret_sealed is None:
-            await self._let_go(row)
+        if row is None or row.secret_sealed is None:
             return core.clock.now() + FULL_READ_MS
         link = await self._links.of(row)
         if not row.online:
@@ -169,13 +169,6 @@ class Reconciler:
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
         times = [self._full_read_at[device_id], *retry, *(at for at in (wake, change) if at is not None)]
         return max(min(times), now + 20)
-
-    async def _let_go(self, device: DeviceRow) -> None:
-        """A device without login was never given a code: those that are not wanted any more are gone."""
-        core = self._core
-        for code in await store.of_device(core.db.read, device.workspace_id, device.device_id):
-            if code.is_managed and not code.is_wanted and code.held_sealed is None:
-                await core.db.write(self._is_removed, device, code)
 
     # ------------------------------------------------------------ steps
 

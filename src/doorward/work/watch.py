@@ -132,6 +132,8 @@ class Watcher:
         if isinstance(happened, LockMoved) and happened.method == "remote":
             # Our own command says so itself, and knows more: let it speak first.
             await self._commander.settled(workspace_id, device_id)
+            if self._commander.is_echo(workspace_id, device_id, locked=happened.locked):
+                return
             row = await store.get(core.db.read, workspace_id, device_id)
             if row is None or row.locked == int(happened.locked):
                 return
