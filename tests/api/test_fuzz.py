@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from tests.support.server import World, serving
 
 from doorward.api.route import ROUTES
-from tests.support.server import World, serving
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 scalars = st.one_of(
@@ -54,11 +54,12 @@ async def test_anything_is_answered_in_the_envelope(tmp_path: Path, database_url
     async with serving(tmp_path, database_url, command_wait=0) as world:
         await world.connect(count=2)
         code = await world.call("/access_codes/create", device_id=world.devices[0], code="4711")
+        webviews = (await world.call("/connect_webviews/list"))["connect_webviews"]
         known = {
             "device_id": world.devices,
             "access_code_id": [code["access_code"]["access_code_id"]],
             "action_attempt_id": [code["action_attempt"]["action_attempt_id"]],
-            "connect_webview_id": [c["connect_webview_id"] for c in (await world.call("/connect_webviews/list"))["connect_webviews"]],
+            "connect_webview_id": [w["connect_webview_id"] for w in webviews],
             "connected_account_id": [(await world.device())["connected_account_id"]],
             "event_id": [e["event_id"] for e in (await world.events())[:2]],
             "since": ["2000-01-01"],

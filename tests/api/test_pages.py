@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-
 from tests.support.server import World
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -82,6 +81,7 @@ async def test_a_cursor_belongs_to_its_parameters(world: World) -> None:
 
 
 async def test_empty_lists_select_nothing(world: World) -> None:
+    filters: dict[str, Any]
     for filters in ({"device_ids": []}, {"connected_account_ids": []}, {"device_types": []}, {"device_ids": [NOWHERE]}):
         assert (await world.call("/devices/list", **filters))["devices"] == [], filters
     assert (await world.call("/access_codes/list", access_code_ids=[]))["access_codes"] == []
@@ -126,7 +126,7 @@ async def test_devices_are_filtered_and_searched(world: World) -> None:
         ({"customer_key": "nobody"}, set()),
         ({"user_identifier_key": "nobody"}, set()),
     ):
-        found = {d["device_id"] for d in (await world.call("/devices/list", **filters))["devices"]}  # type: ignore[arg-type]
+        found = {d["device_id"] for d in (await world.call("/devices/list", **filters))["devices"]}
         assert found == wanted, filters
     reply = await world.call("/locks/list", manufacturer="two_n")
     assert reply["devices"] == reply["locks"] and len(reply["locks"]) == 3

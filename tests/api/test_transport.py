@@ -4,11 +4,12 @@ import re
 from typing import Any
 
 import pytest
+from tests.support.server import World, new_workspace, request, until
 
 from doorward.api.dispatch import MOST_BODY, Api
-from doorward.api.route import ROUTES, NoParams, Route, not_yet
+from doorward.api.params import NoParams
+from doorward.api.route import ROUTES, Route, not_yet
 from doorward.core import workspaces
-from tests.support.server import World, new_workspace, request, until
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 

@@ -177,7 +177,7 @@ class World:
     async def settle(self, seconds: float = 0.03) -> None:
         """Let what is under way go on for a moment of real time: threads and sockets do not know our clock."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        while time.monotonic() < end:  # noqa: ASYNC110 - nothing tells when nothing is left to do
             await asyncio.sleep(0.002)
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:

@@ -5,20 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support import directory
+from tests.support.server import World, serving, until
 
 from doorward.app import running
 from doorward.core import devices
 from doorward.store.db import StoreBusy
 from doorward.wire.time import iso
-from tests.support import directory
-from tests.support.server import World, serving, until
 
 HOUR_MS = 3_600_000
 
 
-async def create(world: World, index: int = 0, **fields: Any) -> str:
+async def create(world: World, **fields: Any) -> str:
     """A new code; its id."""
-    made = await world.call("/access_codes/create", device_id=world.devices[index], **fields)
+    made = await world.call("/access_codes/create", device_id=world.devices[0], **fields)
     return str(made["access_code"]["access_code_id"])
 
 
@@ -230,7 +230,7 @@ async def test_a_pin_changed_at_the_device_is_told_and_set_back(tmp_path: Path, 
 
         async def well() -> bool:
             code = await world.code(code_id)
-            return code["status"] == "set" and code["errors"] == []
+            return bool(code["status"] == "set" and code["errors"] == [])
 
         await world.eventually(well)
         assert await chain(world, code_id) == ["created", "set_on_device", "modified_external_to_seam"]
@@ -355,21 +355,22 @@ async def test_a_login_without_the_privilege_is_an_error_of_the_device_and_recov
     async with serving(tmp_path, database_url) as world:
         await world.connect()
         unit = await world.watched()
+        code_id = await create(world, code="4711", name="Max")
+        await reaches(world, code_id, "set")
         account = unit.gate.accounts[0]
         full = account.privileges
         lesser = frozenset(p for p in full if "system" not in p.value.lower())
         unit.put_account(type(account)(account.name, "1234", privileges=lesser))
-        code_id = await create(world, code="4711")
+        await world.call("/access_codes/update", access_code_id=code_id, name="Moritz")
 
         async def refused() -> bool:
             return "missing_device_credentials" in errors(await world.device())
 
         await world.eventually(refused)
         assert "missing_device_credentials" in errors(await world.code(code_id))
-        assert await status(world, code_id) == "setting"
         unit.put_account(type(account)(account.name, "1234", privileges=full))
         await world.pass_time(300, step=10)
-        await reaches(world, code_id, "set")
+        await world.eventually(lambda: [one["name"] for one in directory.codes(unit).values()] == ["Moritz"])
         assert (await world.device())["errors"] == []
 
 

@@ -362,8 +362,7 @@ class Reconciler:
         about = {"access_code_id": row.access_code_id, **events.about_device(device)}
         now = core.clock.now()
         if difference.found is None and not row.is_wanted:
-            await store.change(tx, row, held_sealed=None, held_revision=None)
-            return
+            return  # it was to go anyway: the step that removes it says so
         if difference.found is not None and row.is_external_modification_allowed:
             text = "The code was changed at the device, and is allowed to be."
             warnings = problems.with_issue(row.warnings_json, "external_modification_in_effect", text, now)
