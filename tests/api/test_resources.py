@@ -128,10 +128,6 @@ async def test_connecting_tells_its_story_in_order(world: World) -> None:
     assert (await world.types())[10] == "connected_account.completed_first_sync"
 
 
-@pytest.mark.xfail(
-    run=False,
-    reason="a closed client of a 2N device opens a session again for the watcher that reads over it",
-)
 async def test_logging_in_again_renews_the_same_account_without_a_break(world: World) -> None:
     account = (await world.call("/connected_accounts/list"))["connected_accounts"][0]
     devices = list(world.devices)

@@ -11,8 +11,8 @@ from doorward.api.connect_webviews import Category, metadata_filter
 from doorward.api.params import Id, Instant, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
+from doorward.core import actions, events
 from doorward.core import devices as rules
-from doorward.core import events
 from doorward.errors import DeviceIsManaged, DeviceNotFound, NotImplementedYet
 from doorward.store import access_codes as code_store
 from doorward.store import connect_webviews
@@ -336,6 +336,7 @@ async def update(req: Request, p: Update) -> None:
         if not p.is_managed:
             for code in await code_store.of_device(tx, req.workspace_id, row.device_id):
                 await code_store.change(tx, code, is_managed=0)
+                await actions.finish_level(tx, req.core, req.workspace_id, code.access_code_id)
             unmanaged = event.DeviceConvertedToUnmanaged(**events.about_device(row))
             await events.emit(tx, req.core, req.workspace_id, unmanaged)
 

@@ -140,7 +140,10 @@ def takes_codes(device: DeviceRow) -> DeviceReport:
     """The device's report. Raises DeviceTypeNotSupported when it has no keypad directory."""
     report = devices.report_of(device)
     if not report.code_lengths:
-        raise DeviceTypeNotSupported("This device takes no access codes.", data={"device_id": device.device_id})
+        text = "This device takes no access codes."
+        if device.secret_sealed is None:
+            text = "What this device can do is known once it is logged in to. Open a connect webview for its account."
+        raise DeviceTypeNotSupported(text, data={"device_id": device.device_id})
     return report
 
 
@@ -268,7 +271,11 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
     if wish.is_external_modification_allowed is not None:
         row = await store.change(tx, row, is_external_modification_allowed=int(wish.is_external_modification_allowed))
     if wish.is_managed is False:
+        if values:
+            raise InvalidInput("Change a code first, and stop managing it then")
         row = await store.change(tx, row, is_managed=0)
+        await actions.finish_level(tx, core, workspace_id, row.access_code_id)
+        return row, await actions.get(tx, workspace_id, attempt.action_attempt_id)
     if not values:
         if row.held_revision == row.revision:
             await actions.finish_level(tx, core, workspace_id, row.access_code_id)

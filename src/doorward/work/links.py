@@ -91,6 +91,13 @@ class Links:
         )
         return await provider.open(access)
 
+    async def drop_gone(self) -> None:
+        """Close the links of accounts that were deleted."""
+        for key in list(self._open):
+            if await connected_accounts.get(self._core.db.read, *key) is None:
+                self._fresh.discard(key)
+                await self._open.pop(key).link.close()
+
     async def close(self) -> None:
         for one in self._open.values():
             await one.link.close()

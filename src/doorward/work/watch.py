@@ -73,6 +73,7 @@ class Watcher:
                 except Exception:
                     log.exception("looking for devices to watch failed")
                 if await core.clock.wait(bell, POLL_S):
+                    await self._links.drop_gone()
                     for event in self._waiting:
                         event.set()
         finally:

@@ -134,6 +134,7 @@ class TwoNClient:
         self._connector = connector or (lambda: transport.network(pin=pin, allowed=allowed))
         self._timeouts = timeouts or Timeouts()
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
         self._logins: dict[str, Login] = {}
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._poll = asyncio.Lock()
@@ -142,7 +143,8 @@ class TwoNClient:
         return f"<TwoNClient {self._base}>"
 
     async def close(self) -> None:
-        """Let go of every connection. The client may be used again; it opens new ones."""
+        """Let go of every connection, for good: whoever still calls is answered `Unreachable`."""
+        self._is_closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -404,6 +406,8 @@ class TwoNClient:
         is_write: bool,
     ) -> tuple[int, list[str], bytes]:
         """One request on the wire: status, challenges, body."""
+        if self._is_closed:
+            raise Unreachable(function)
         try:
             async with self._opened().request(
                 method,
