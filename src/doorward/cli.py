@@ -1,6 +1,7 @@
 """The command line."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -89,6 +90,7 @@ def serve(
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
 ) -> None:
     """Run the server."""
+    gc.disable()  # importing makes a great many objects and no garbage; on again when it serves
     from doorward.serve import serve as run
 
     run(

@@ -1,6 +1,7 @@
 """`doorward serve`: sockets, signals, processes, and what a newcomer reads first."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -103,6 +104,9 @@ async def _serve(config: Config, sockets: list[socket.socket], *, greet: bool, d
         )
         if greet:
             await _greet(config, server, sockets[0])
+        # What was made so far stays: the collector need not look at it again.
+        gc.freeze()
+        gc.enable()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, web.handle_exit, number, None)

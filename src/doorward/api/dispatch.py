@@ -7,6 +7,7 @@ handler did not expect is a bug, logged with that id, and answered as a 500 that
 This is plain ASGI: a framework's routing and request objects would cost more than the work itself.
 """
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,6 +41,11 @@ CORS_HEADERS = (
     b"x-api-version, x-csrf-token, x-requested-with, seam-workspace, seam-lts-version, seam-sdk-name, "
     b"seam-sdk-version, seam-publishable-key, seam-client-session-token, client-session-token, seam-api-key, "
     b"seam-user-identifier-key"
+)
+ALWAYS = (
+    (b"content-type", b"application/json; charset=utf-8"),
+    (b"access-control-allow-credentials", b"true"),
+    (b"access-control-expose-headers", b"seam-request-id"),
 )
 NOBODY = Caller("", None)
 _encoder = msgspec.json.Encoder()
@@ -170,11 +176,16 @@ def base_url(public_url: str | None, scope: Any, headers: Mapping[bytes, bytes])
     """This server's address as its caller reaches it."""
     if public_url:
         return public_url.rstrip("/")
-    host = headers.get(b"host", b"").decode("latin-1")
+    server = scope.get("server") or ("127.0.0.1", 8080)
+    return _address(scope.get("scheme", "http"), headers.get(b"host", b""), server[0], server[1])
+
+
+@functools.lru_cache(maxsize=256)
+def _address(scheme: str, host_header: bytes, ip: str, port: int | None) -> str:
+    host = host_header.decode("latin-1")
     if not host or any(c in host for c in "/\\?#@ \"'<>"):
-        server = scope.get("server") or ("127.0.0.1", 8080)
-        host = f"{server[0]}:{server[1]}"
-    return f"{scope.get('scheme', 'http')}://{host}"
+        host = f"{ip}:{port}"
+    return f"{scheme}://{host}"
 
 
 def failure(error: ApiError, request_id: str) -> bytes:
@@ -193,12 +204,10 @@ async def respond(
 ) -> None:
     """Send an answer with the headers that every answer has."""
     headers = [
-        (b"content-type", b"application/json; charset=utf-8"),
+        *ALWAYS,
         (b"content-length", str(len(body)).encode()),
         (b"seam-request-id", request_id.encode()),
         (b"access-control-allow-origin", origin or b"*"),
-        (b"access-control-allow-credentials", b"true"),
-        (b"access-control-expose-headers", b"seam-request-id"),
     ]
     if origin:
         headers.append((b"vary", b"origin"))

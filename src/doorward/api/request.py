@@ -24,9 +24,9 @@ class Caller:
     """None: a personal access token without a workspace, or nobody."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Request:
-    """One call of a route."""
+    """One call of a route. Not frozen only because making a frozen one costs more."""
 
     core: Core
     commands: Commands
