@@ -2,13 +2,15 @@
 
 Texts are the docstrings of handlers, parameter classes and wire types, so there is one place for each. Only what is
 served is in it. The `x-…` members are what Seam's CLI reads from a remote schema: which key of a reply holds the
-answer, what kind of action attempt a route makes, which route shows a resource.
+answer, what kind of action attempt a route makes, which route shows a resource. It refuses a documented reply whose
+content is not a named resource, so each has a name here.
 """
 
 import ast
 import functools
 import inspect
 import itertools
+import sys
 import types
 from typing import Any, Union, get_args, get_origin
 
@@ -18,12 +20,12 @@ from msgspec import UnsetType
 from doorward import __version__
 from doorward.api.params import Params
 from doorward.api.route import ROUTES, Route
-from doorward.wire.access_code import AccessCode
+from doorward.wire.access_code import AccessCode, GeneratedCode
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.connect_webview import ConnectWebview
 from doorward.wire.connected_account import ConnectedAccount
 from doorward.wire.device import Device, DeviceProvider, UnmanagedDevice
-from doorward.wire.events import Event
+from doorward.wire.events import TYPES, Event
 from doorward.wire.reply import Pagination
 from doorward.wire.workspace import Workspace
 
@@ -37,6 +39,7 @@ RESOURCES: dict[type[msgspec.Struct], tuple[str, str | None]] = {
     DeviceProvider: ("device_provider", "/devices"),
     UnmanagedDevice: ("unmanaged_device", "/devices/unmanaged"),
     Event: ("event", "/events"),
+    GeneratedCode: ("generated_code", "/access_codes"),
     Pagination: ("pagination", None),
     Workspace: ("workspace", "/workspaces"),
 }
@@ -60,6 +63,19 @@ SECURITY_SCHEMES: dict[str, Any] = {
 }
 BATCH_KEYS: dict[str, list[str]] = {}
 """Route → the lists that its `batch` holds."""
+FOR_OLDER_CLIENTS = {"/access_codes/delete", "/access_codes/update", "/connected_accounts/update"}
+"""Routes that answer something which only older clients read: to current ones they answer nothing."""
+THREE_VERBS = {"/access_codes/update", "/noise_sensors/noise_thresholds/update"}
+"""Seam's CLI refuses a description with three verbs on any other path: the PUT of other updates is taken, not told."""
+ONE_OF_SEVERAL = {"/connected_accounts/get"}
+"""Routes that need one of several parameters: none of them alone is required, yet a call without any is wrong."""
+MARKS = {
+    "access_code": ("is_access_code_error", "is_device_error", "is_connected_account_error"),
+    "connected_account": ("is_connected_account_error",),
+    "device": ("is_device_error", "is_connected_account_error"),
+    "unmanaged_device": ("is_device_error", "is_connected_account_error"),
+}
+"""Resource → the members of its errors that say what is wrong: itself, or what it depends on."""
 
 
 def document(base_url: str) -> dict[str, Any]:
@@ -79,12 +95,16 @@ def _document() -> dict[str, Any]:
         },
         "tags": [{"name": tag} for tag in sorted({_family(r.path) for r in routes})],
         "paths": {r.path: _path(r) for r in sorted(routes, key=lambda r: r.path)},
-        "components": {"schemas": _components(), "securitySchemes": SECURITY_SCHEMES},
+        "components": {
+            "schemas": _components(),
+            "responses": {"failure": _failure()},
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }
 
 
 def _family(path: str) -> str:
-    return path.rsplit("/", 1)[0] or path
+    return "/" + path.split("/")[1]
 
 
 # ---------------------------------------------------------------- paths
@@ -92,6 +112,8 @@ def _family(path: str) -> str:
 
 def _path(route: Route) -> dict[str, Any]:
     verbs = [v for v in ("GET", "POST", "PUT", "PATCH", "DELETE") if v in route.verbs]
+    if len(verbs) > 2 and route.path not in THREE_VERBS:
+        verbs.remove("PUT")
     return {verb.lower(): _operation(route, verb) for verb in verbs}
 
 
@@ -99,6 +121,7 @@ def _operation(route: Route, verb: str) -> dict[str, Any]:
     words = [w for w in route.path.split("/") if w]
     name = words[0] + "".join(w.title().replace("_", "") for w in words[1:])
     description = inspect.getdoc(route.handler) if route.handler else ""
+    response_key = None if route.path in FOR_OLDER_CLIENTS else route.response_key
     operation: dict[str, Any] = {
         "operationId": name + verb.title(),
         "summary": route.path,
@@ -107,24 +130,26 @@ def _operation(route: Route, verb: str) -> dict[str, Any]:
         "security": [{scheme: []} for letter in route.auth for scheme in SECURITY[letter]],
         "responses": {
             "200": {"description": "OK", "content": {"application/json": {"schema": _envelope(route)}}},
-            "400": {"description": "Bad Request", "content": _failure()},
-            "401": {"description": "Unauthorized", "content": _failure()},
+            "400": {"description": "Bad Request", "content": _FAILURE},
+            "401": {"description": "Unauthorized", "content": _FAILURE},
         },
         "x-title": route.summary,
-        "x-response-key": route.response_key,
+        "x-response-key": response_key,
         "x-fern-sdk-group-name": words[:-1],
         "x-fern-sdk-method-name": words[-1],
     }
-    if route.response_key:
-        operation["x-fern-sdk-return-value"] = route.response_key
+    if response_key:
+        operation["x-fern-sdk-return-value"] = response_key
     if route.action_type:
         operation["x-action-attempt-type"] = route.action_type
     if route.path in BATCH_KEYS:
         operation["x-batch-keys"] = BATCH_KEYS[route.path]
+    if route.path in ONE_OF_SEVERAL:
+        operation["x-has-required-parameters"] = True
     if route.undocumented:
         operation["x-undocumented"] = "Not part of Seam's documented API."
     fields, required = _parameters(route.params)
-    if verb == "GET":
+    if verb in ("GET", "DELETE"):
         operation["parameters"] = [
             {"in": "query", "name": n, "schema": schema, **({"required": True} if n in required else {})}
             for n, schema in fields.items()
@@ -133,10 +158,6 @@ def _operation(route: Route, verb: str) -> dict[str, Any]:
         schema = {"type": "object", "properties": fields, **({"required": required} if required else {})}
         operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return operation
-
-
-def _failure() -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": "#/components/schemas/error_response"}}}
 
 
 def _envelope(route: Route) -> dict[str, Any]:
@@ -196,9 +217,19 @@ def _components() -> dict[str, Any]:
     for struct, (name, path) in RESOURCES.items():
         schemas[name] = _struct(struct) | ({"x-route-path": path} if path else {})
         for kind in ("error", "warning"):
-            if issues := schemas[name]["properties"].get(f"{kind}s"):
+            if issues := schemas[name].get("properties", {}).get(f"{kind}s"):
                 issues["items"] = _issue(kind, name)
-    schemas["error_response"] = {
+    return schemas
+
+
+# Seam's CLI takes every named schema for a resource with a route, and wants a description on each response: so an error
+# is a named response, and its content is what is referred to.
+_FAILURE = {"application/json": {"schema": {"$ref": "#/components/responses/failure/content/application~1json/schema"}}}
+
+
+def _failure() -> dict[str, Any]:
+    """An answer that is an error."""
+    schema = {
         "type": "object",
         "required": ["ok", "error"],
         "properties": {
@@ -220,17 +251,19 @@ def _components() -> dict[str, Any]:
             },
         },
     }
-    return schemas
+    return {"description": "An error.", "content": {"application/json": {"schema": schema}}}
 
 
 def _issue(kind: str, resource: str) -> dict[str, Any]:
+    marks = MARKS.get(resource, ()) if kind == "error" else ()
     return {
         "type": "object",
         "description": f"What is {'wrong' if kind == 'error' else 'unusual'}, and since when.",
         "properties": {
             f"{kind}_code": {"type": "string", "description": "What kind it is."},
             "message": {"type": "string", "description": "What happened, for people."},
-            "created_at": {"type": "string", "description": "Since when."},
+            "created_at": {"type": "string", "format": "date-time", "description": "Since when."},
+            **{mark: {"type": "boolean", "description": "Whose error it is."} for mark in marks},
         },
         "required": ["created_at", f"{kind}_code", "message"],
         "additionalProperties": True,
@@ -240,18 +273,14 @@ def _issue(kind: str, resource: str) -> dict[str, Any]:
 
 def _struct(struct: type[msgspec.Struct]) -> dict[str, Any]:
     if struct is Event:
-        return _event()
-    texts = field_docs(struct)
-    properties, required = {}, []
-    for field in msgspec.structs.fields(struct):
-        if _is_optional(field.type):
-            pass
-        elif field.required or field.default is not msgspec.UNSET:
-            required.append(field.encode_name)
-        schema = _schema(field.type)
-        if "$ref" not in schema and field.name in texts:
-            schema["description"] = texts[field.name]
-        properties[field.encode_name] = schema
+        return {
+            "oneOf": [_event(event_type, cls) for event_type, cls in sorted(TYPES.items())],
+            **_choice("event_type"),
+        }
+    if struct is ActionAttempt:
+        kinds = sorted({r.action_type for r in ROUTES.values() if r.action_type})
+        return {"oneOf": [_attempt(kind, status) for kind in kinds for status in _ENDINGS]}
+    properties, required = _members(struct)
     return {
         "type": "object",
         "description": inspect.getdoc(struct),
@@ -260,23 +289,72 @@ def _struct(struct: type[msgspec.Struct]) -> dict[str, Any]:
     }
 
 
-def _event() -> dict[str, Any]:
-    from doorward.wire.events import TYPES
+def _members(struct: type[msgspec.Struct]) -> tuple[dict[str, Any], list[str]]:
+    """Name → schema, and the names that are always there."""
+    texts = field_docs(struct)
+    properties, required = {}, []
+    for field in msgspec.structs.fields(struct):
+        if not _is_optional(field.type):
+            required.append(field.encode_name)
+        schema = _schema(field.type)
+        if "$ref" not in schema and field.name in texts:
+            schema["description"] = texts[field.name]
+        if field.type in (str, str | None) and field.name.endswith("_at"):
+            schema["format"] = "date-time"
+        properties[field.encode_name] = schema
+    return properties, required
 
-    common = ("event_id", "event_type", "event_description", "workspace_id", "created_at", "occurred_at")
+
+def _choice(member: str) -> dict[str, Any]:
+    return {"discriminator": {"propertyName": member}}
+
+
+_COMMON: dict[str, Any] = {
+    "event_id": {"type": "string", "description": "Id of the event."},
+    "event_description": {"type": "string", "description": "What happened, for people."},
+    "workspace_id": {"type": "string", "description": "Workspace it happened in."},
+    "created_at": {"type": "string", "format": "date-time", "description": "When it was noted."},
+    "occurred_at": {"type": "string", "format": "date-time", "description": "When it happened."},
+}
+
+
+def _event(event_type: str, cls: type[Event]) -> dict[str, Any]:
+    properties, required = _members(cls)
+    kind = {"type": "string", "enum": [event_type], "description": inspect.getdoc(cls)}
     return {
         "type": "object",
-        "description": "Something that became true. Which further members it has follows from its type.",
-        "properties": {
-            **{name: {"type": "string"} for name in common},
-            "event_type": {
-                "type": "string",
-                "enum": sorted(TYPES),
-                "description": "\n".join(f"`{n}`: {inspect.getdoc(cls)}" for n, cls in sorted(TYPES.items())),
-            },
-        },
-        "required": list(common),
-        "additionalProperties": True,
+        "description": inspect.getdoc(cls),
+        "properties": {**_COMMON, "event_type": kind, **properties},
+        "required": sorted([*_COMMON, "event_type", *required]),
+        "x-route-path": _route_of(event_type),
+    }
+
+
+def _route_of(event_type: str) -> str:
+    subject = event_type.split(".")
+    return "/devices/unmanaged" if subject[:2] == ["device", "unmanaged"] else f"/{subject[0]}s"
+
+
+_ENDINGS = ("pending", "success", "error")
+
+
+def _attempt(action_type: str, status: str) -> dict[str, Any]:
+    """An attempt in one of its states: a result when it succeeded, an error when it failed."""
+    properties, required = _members(ActionAttempt)
+    nothing = {"type": "object", "nullable": True}
+    free = {"type": "object", "additionalProperties": True}
+    told = {"type": "object", "properties": {"type": {"type": "string"}, "message": {"type": "string"}}}
+    narrowed: dict[str, dict[str, Any]] = {
+        "action_type": {"type": "string", "enum": [action_type]},
+        "status": {"type": "string", "enum": [status]},
+        "result": free if status == "success" else nothing,
+        "error": {**told, "required": ["type", "message"]} if status == "error" else nothing,
+    }
+    return {
+        "type": "object",
+        "description": f"{inspect.getdoc(ActionAttempt)} Here: {action_type}, {status}.",
+        "properties": {name: {**schema, **narrowed.get(name, {})} for name, schema in properties.items()},
+        "required": sorted(required),
     }
 
 
@@ -314,17 +392,28 @@ def field_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
     """The docstrings under a struct's attributes, inherited ones included."""
     texts: dict[str, str] = {}
     for cls in reversed(struct.__mro__):
-        if not issubclass(cls, msgspec.Struct) or cls is msgspec.Struct:
-            continue
-        tree = ast.parse(inspect.getsource(cls).lstrip())
-        body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-        for here, below in itertools.pairwise(body):
-            if (
-                isinstance(here, ast.AnnAssign)
-                and isinstance(here.target, ast.Name)
-                and isinstance(below, ast.Expr)
-                and isinstance(below.value, ast.Constant)
-                and isinstance(below.value.value, str)
-            ):
-                texts[here.target.id] = inspect.cleandoc(below.value.value)
+        if issubclass(cls, msgspec.Struct) and cls is not msgspec.Struct:
+            texts |= _docs_of_module(cls.__module__).get(cls.__name__, {})
     return texts
+
+
+@functools.cache
+def _docs_of_module(name: str) -> dict[str, dict[str, str]]:
+    """Class → attribute → docstring. Empty where there is no source (an archive, a frozen program)."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[name]))
+    except OSError:
+        return {}
+    return {
+        cls.name: {
+            here.target.id: inspect.cleandoc(below.value.value)
+            for here, below in itertools.pairwise(cls.body)
+            if isinstance(here, ast.AnnAssign)
+            and isinstance(here.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+            and isinstance(below.value.value, str)
+        }
+        for cls in tree.body
+        if isinstance(cls, ast.ClassDef)
+    }

@@ -127,9 +127,15 @@ class Checker:
 
     def __call__(self, values: Mapping[str, Any]) -> Params:
         """Raises InvalidInput with every problem there is."""
+        whole: dict[str, int] = {}
         for name, value in values.items():
             if isinstance(value, list) and len(value) > MOST_ITEMS and name in self.shapes:
                 raise InvalidInput.of(name, f"Array must contain at most {MOST_ITEMS} element(s)")
+            if type(value) is float and value.is_integer():
+                # JSON knows no integers: some languages write 2 as 2.0.
+                whole[name] = int(value)
+        if whole:
+            values = {**values, **whole}
         if None in values.values():
             values = {n: v for n, v in values.items() if v is not None or n not in self._null_means_absent}
         try:
@@ -160,7 +166,6 @@ _EXPECTED = {
     "bool_parsing": "boolean",
     "int_type": "number",
     "int_parsing": "number",
-    "int_from_float": "integer",
     "float_type": "number",
     "float_parsing": "number",
 }
@@ -170,9 +175,10 @@ def _text(problem: Any) -> str:
     kind, context, value = problem["type"], problem.get("ctx") or {}, problem.get("input")
     if kind == "missing":
         return "Required"
+    if kind == "int_type" and isinstance(value, float):
+        return "Expected integer, received float"
     if kind in _EXPECTED:
-        received = "float" if kind == "int_from_float" else _kind(value)
-        return f"Expected {_EXPECTED[kind]}, received {received}"
+        return f"Expected {_EXPECTED[kind]}, received {_kind(value)}"
     if kind == "literal_error":
         return f"Invalid value. Expected {context['expected']}"
     if kind == "string_too_short":

@@ -15,7 +15,7 @@ from doorward.errors import InvalidQueryParams
 
 TRUE = {"true", "True", "yes", "1"}
 FALSE = {"false", "False", "no", "0"}
-_NUMBER = re.compile(r"[+-]?(\d{1,18}(\.\d{1,18})?|\.\d{1,18})([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?(\d{1,18}(\.\d{1,18})?|\.\d{1,18})([eE][+-]?\d{1,2})?", re.ASCII)
 
 
 class Shape:

@@ -6,6 +6,7 @@ session: no SET, no session locks, no LISTEN on pooled connections. A transactio
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, cast
 from zlib import crc32
@@ -15,6 +16,10 @@ import asyncpg
 from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T
 
 TRIES = 5
+OWNER = (0x44_57, 1)
+"""The advisory lock of the one server that works on a database."""
+LOCK_TRIES = 10
+LOCK_PAUSE_S = 0.2
 GONE = (
     OSError,
     asyncpg.PostgresConnectionError,
@@ -88,7 +93,7 @@ class PostgresTx:
     async def lock(self, *names: str) -> None:
         """Advisory locks; two names that fall on one number only wait for each other needlessly."""
         await self._con.execute(
-            "SELECT pg_advisory_xact_lock($1, $2)", 0x44_57, crc32("\0".join(names).encode()) - 2**31
+            "SELECT pg_advisory_xact_lock($1, $2)", 0x44_58, crc32("\0".join(names).encode()) - 2**31
         )
 
     def after_commit(self, call: Callable[[], None]) -> None:
@@ -156,13 +161,22 @@ class Ownership:
 
     async def end(self) -> None:
         self._con.remove_termination_listener(self._ended)
+        with contextlib.suppress(asyncpg.PostgresError, OSError):
+            # Now, and not when PostgreSQL has noticed that the connection is gone: the next server may be starting.
+            await self._con.execute("SELECT pg_advisory_unlock($1, $2)", *OWNER)
         await self._con.close()
 
 
 async def take_lock(url: str, on_loss: Callable[[], None]) -> Ownership:
     """Raises StoreBusy when another server has it."""
     con = await asyncpg.connect(url, server_settings={"application_name": "doorward owner"})
-    if not await con.fetchval("SELECT pg_try_advisory_lock($1, $2)", 0x44_57, 1):
+    for left in reversed(range(LOCK_TRIES)):
+        if await con.fetchval("SELECT pg_try_advisory_lock($1, $2)", *OWNER):
+            break
+        # A server that was killed may still be in PostgreSQL's mind for a moment.
+        await asyncio.sleep(LOCK_PAUSE_S)
+        if left:
+            continue
         await con.close()
         raise StoreBusy(
             "Another Doorward is already working on this PostgreSQL database. Stop it first, or use --workers to run "

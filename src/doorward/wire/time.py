@@ -10,10 +10,14 @@ from datetime import UTC, datetime, timedelta
 
 _SHAPE = re.compile(
     r"\s*(\d{4})-(\d{2})-(\d{2})"
-    r"(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([Zz]|[+-]\d{2}(?::?\d{2})?)?)?\s*"
+    r"(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*([Zz]|[+-]\d{2}(?::?\d{2})?)?)?\s*",
+    re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MILLISECOND
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
+"""What `iso` can write: the years 1 to 9999."""
 
 
 @functools.lru_cache(maxsize=65_536)
@@ -45,9 +49,14 @@ def parse(text: str) -> int:
         if hours > 23 or minutes > 59:
             raise ValueError("not an offset")
         at -= (hours * 60 + minutes) * 60_000 * (1 if zone[0] == "+" else -1)
+    if not _FIRST <= at <= _LAST:
+        raise ValueError("beyond the years 1 to 9999")
     return at
 
 
 def to_minute(at: int) -> int:
-    """The nearest whole minute: what Seam's guides show for access codes' times (half a minute goes up)."""
-    return (at + 30_000) // 60_000 * 60_000
+    """The nearest whole minute: what Seam's guides show for access codes' times (half a minute goes up).
+
+    The last minute of the year 9999, which some clients send for "never", stays in its year.
+    """
+    return min(at + 30_000, _LAST) // 60_000 * 60_000
