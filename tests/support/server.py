@@ -244,7 +244,9 @@ class World:
         """The virtual intercom behind a device."""
         row = await device_store.get(self.core.db.read, self.workspace.workspace_id, self.devices[index])
         assert row is not None
-        return unit_of(self.core, self.workspace.workspace_id, row.ref)
+        key = (self.workspace.workspace_id, row.ref)
+        await until(lambda: key in alive(self.core), why="nobody has used the virtual intercom yet")
+        return unit_of(self.core, *key)
 
     async def watched(self, index: int = 0) -> Unit:
         """The intercom, once the server follows what happens at it."""
@@ -256,13 +258,15 @@ class World:
 
 def unit_of(core: Core, workspace_id: str, ref: str) -> Unit:
     """The virtual intercom with this serial number; it must be alive."""
-    provider: Any = core.providers["my_2n"]
-    twins = getattr(provider, "twins", None) or provider._twins
-    alive = getattr(twins, "_alive", None)
-    alive = twins._live if not isinstance(alive, dict) else alive
-    unit = alive[workspace_id, ref].unit
-    assert isinstance(unit, Unit)
+    unit = alive(core).get((workspace_id, ref))
+    assert unit is not None
     return unit
+
+
+def alive(core: Core) -> dict[tuple[str, str], Unit]:
+    """Every virtual intercom that lives now."""
+    provider: Any = core.providers["my_2n"]
+    return {key: twin.unit for key, twin in provider.twins._alive.items()}
 
 
 @asynccontextmanager
