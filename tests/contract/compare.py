@@ -29,6 +29,8 @@ class Comparison:
         for name in sorted(here.keys() & there.keys()):
             if (name in ours.get("required", [])) != (name in always(theirs)):
                 yield f"{name}: is {'' if name in always(theirs) else 'not '}required"
+            if ("x-undocumented" in here[name]) != ("x-undocumented" in there[name]):
+                yield f"{name}: is {'' if 'x-undocumented' in there[name] else 'not '}undocumented"
             yield from self._value_taken(name, here[name], there[name])
 
     def _value_taken(self, name: str, ours: Schema, theirs: Schema) -> Iterator[str]:

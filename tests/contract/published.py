@@ -1,13 +1,16 @@
 """Seam's published schema, read from the npm package that `make test` installs. Nothing of it is kept in the tree."""
 
 import functools
+import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PACKAGE = ROOT / "tests" / "npm" / "node_modules" / "@seamapi" / "types"
+PACKAGES = ROOT / "tests" / "npm" / "node_modules" / "@seamapi"
+CACHE = ROOT / ".cache" / "published"
 LETTERS = {
     "api_key": "A",
     "client_session": "C",
@@ -18,15 +21,46 @@ LETTERS = {
 }
 
 
+def version(package: str) -> str:
+    """The installed version of one of Seam's packages."""
+    manifest = PACKAGES / package / "package.json"
+    if not manifest.exists():
+        raise RuntimeError(f"@seamapi/{package} is not installed. Run: make test (it installs tests/npm)")
+    return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
+
+
+def node(script: str, given: str = "") -> Any:
+    """What a module prints as JSON; `given` is its standard input."""
+    command = ["node", "--input-type=module", "-e", script]
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, check=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise RuntimeError("Node.js is not installed. Run: make test (it installs what tests need)") from None
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout)
+
+
+def kept(name: str, script: str) -> Any:
+    """What a module prints, kept for the next run under a name that says what it was made from."""
+    file = CACHE / f"{name}-{hashlib.sha256(script.encode()).hexdigest()[:12]}.json"
+    if file.exists():
+        return json.loads(file.read_text(encoding="utf-8"))
+    found = node(script)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(f".{os.getpid()}")
+    draft.write_text(json.dumps(found), encoding="utf-8")
+    draft.replace(file)
+    return found
+
+
 @functools.cache
 def document() -> dict[str, Any]:
     """The OpenAPI document of the package."""
-    if not PACKAGE.exists():
-        raise RuntimeError("The published schema is not installed. Run: make test (it installs tests/npm)")
-    script = f"import {{ openapi }} from {json.dumps(str(PACKAGE / 'dist' / 'connect.cjs'))};"
-    script += "process.stdout.write(JSON.stringify(openapi))"
-    done = subprocess.run(["node", "--input-type=module", "-e", script], capture_output=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout)
+    name = f"types-{version('types')}"
+    module = (PACKAGES / "types" / "lib" / "seam" / "connect" / "openapi.js").as_uri()
+    script = f"import openapi from {json.dumps(module)}; process.stdout.write(JSON.stringify(openapi))"
+    found: dict[str, Any] = kept(name, script)
     return found
 
 
@@ -40,29 +74,35 @@ def documented() -> dict[str, dict[str, Any]]:
     }
 
 
-def letters(path: str) -> set[str]:
-    """Who may call it."""
-    return {
+def letters(path: str) -> str:
+    """Who may call it, in the order of the reference: A N C K R P."""
+    found = {
         LETTERS[scheme]
         for operation in documented()[path].values()
         for option in operation.get("security", [])
         for scheme in option
         if scheme in LETTERS
     }
+    return "".join(letter for letter in "ANCKRP" if letter in found)
 
 
-def parameters(path: str) -> list[dict[str, Any]]:
-    """The shapes its body may have: each an object schema."""
-    operation = documented()[path]["post"]
-    schema = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
-    found: list[dict[str, Any]] = schema.get("oneOf") or schema.get("anyOf") or [schema]
+def verbs(path: str) -> list[str]:
+    """The verbs it takes, in the order of route.py."""
+    return [verb for verb in ("GET", "POST", "PUT", "PATCH", "DELETE") if verb.lower() in documented()[path]]
+
+
+def body(operation: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an operation's body."""
+    found: dict[str, Any] = (
+        operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    )
     return found
 
 
-def response(path: str) -> dict[str, Any]:
-    """The members of its reply."""
-    schema = documented()[path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-    found: dict[str, Any] = schema["properties"]
+def reply(operation: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an operation's answer; of one that says nothing, that of the bare envelope."""
+    content = operation["responses"]["200"].get("content", {})
+    found: dict[str, Any] = content.get("application/json", {}).get("schema", {"properties": {"ok": {}}})
     return found
 
 
@@ -72,16 +112,11 @@ def resource(name: str) -> dict[str, Any]:
     return found
 
 
-def kinds(schema: dict[str, Any]) -> set[str]:
-    """The JSON types a schema admits; empty when it says nothing."""
-    found: set[str] = set()
-    for option in schema.get("oneOf", []) + schema.get("anyOf", []):
-        found |= kinds(option)
-    if "allOf" in schema:
-        for option in schema["allOf"]:
-            found |= kinds(option)
-    if "type" in schema:
-        found.add("number" if schema["type"] == "integer" else schema["type"])
-    if "$ref" in schema:
-        found.add("object")
-    return found
+def events() -> dict[str, dict[str, Any]]:
+    """Event type → its schema."""
+    return variants(resource("event"), "event_type")
+
+
+def variants(schema: dict[str, Any], *by: str) -> dict[str, dict[str, Any]]:
+    """The alternatives of a schema, by the one value that each allows in these members, joined by blanks."""
+    return {" ".join(option["properties"][name]["enum"][0] for name in by): option for option in schema["oneOf"]}

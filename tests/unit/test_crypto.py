@@ -1,5 +1,6 @@
 """Secrets at rest."""
 
+import base64
 import stat
 import threading
 from pathlib import Path
@@ -36,6 +37,25 @@ def test_damaged_text_is_refused(text: str) -> None:
         vault.open(text, "a PIN")
 
 
+@given(st.integers(0, 200), st.integers(1, 255))
+def test_no_changed_byte_goes_unseen(place: int, flip: int) -> None:
+    raw = bytearray(base64.b64decode(vault.seal("a long enough secret", "a PIN")[2:]))
+    raw[place % len(raw)] ^= flip
+    with pytest.raises(VaultError):
+        vault.open("1." + base64.b64encode(raw).decode(), "a PIN")
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: "1." + base64.b64encode(raw).decode()))
+def test_no_text_raises_anything_but_vault_error(text: str) -> None:
+    with pytest.raises(VaultError):
+        vault.open(text, "a PIN")
+
+
+def test_values_are_sealed_as_json() -> None:
+    value = {"username": "jane", "ports": [1, 2], "more": None}
+    assert vault.open_json(vault.seal_json(value, "a login"), "a login") == value
+
+
 def test_keyed_hashes_find_equals_and_keep_parts_apart() -> None:
     assert vault.digest("pin", "w", "1234") == vault.digest("pin", "w", "1234")
     assert vault.digest("pin", "w1", "234") != vault.digest("pin", "w", "1234")
@@ -64,3 +84,17 @@ def test_a_damaged_key_file_is_not_replaced(tmp_path: Path) -> None:
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(VaultError, match="too short"):
         Vault(load_master(Path("/nowhere"), "short"))
+
+
+@pytest.mark.parametrize("text", ["", "abcd"])
+def test_a_key_file_that_is_too_short_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "secret.key").write_text(text)
+    with pytest.raises(VaultError, match="too short"):
+        Vault(load_master(tmp_path, None))
+
+
+def test_a_given_key_needs_no_file(tmp_path: Path) -> None:
+    assert load_master(tmp_path, "a key of at least 16 characters") == load_master(
+        tmp_path, "a key of at least 16 characters"
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -2,7 +2,12 @@
 
 import re
 import threading
+import time
 import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from doorward.ids import (
     derived_api_key,
@@ -22,6 +27,18 @@ def test_ids_are_uuids_that_sort_as_they_were_made() -> None:
     assert made == sorted(made)
     assert len(set(made)) == len(made)
     assert all(uuid.UUID(i).version == 7 and uuid.UUID(i).variant == uuid.RFC_4122 for i in made[::1000])
+
+
+def test_ids_go_on_when_the_clock_is_set_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = new_id()
+    monkeypatch.setattr(time, "time_ns", lambda: 1_000_000_000)
+    after = [new_id() for _ in range(10_000)]
+    assert [before, *after] == sorted([before, *after])
+
+
+def test_an_id_says_when_it_was_made() -> None:
+    made = uuid.UUID(new_id()).int >> 80
+    assert abs(made - time.time_ns() // 1_000_000) < 60_000
 
 
 def test_threads_never_make_the_same_id() -> None:
@@ -69,3 +86,15 @@ def test_text_that_is_no_token_is_seen() -> None:
 def test_request_ids_begin_as_the_sdks_tests_expect_and_differ() -> None:
     assert request_id().startswith("request")
     assert request_id() != request_id()
+
+
+@given(st.text() | st.text(alphabet="seam_1aA"))
+def test_a_token_is_taken_apart_or_refused(text: str) -> None:
+    parts = split_token(text)
+    assert parts is None or f"seam_{parts[0]}_{parts[1]}" == text
+
+
+def test_tokens_are_never_the_same() -> None:
+    texts = {new_api_key(is_sandbox=True).text for _ in range(200)}
+    texts |= {new_personal_access_token().text for _ in range(200)}
+    assert len(texts) == 400

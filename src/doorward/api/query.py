@@ -46,8 +46,7 @@ def _fail(name: str, why: str) -> InvalidQueryParams:
 
 def parse_query(text: str, shapes: Mapping[str, Shape]) -> dict[str, Any]:
     """The parameters of a query string. Raises InvalidQueryParams when it cannot be decided what was meant."""
-    plain: dict[str, list[str]] = {}
-    bracketed: dict[str, list[str]] = {}
+    pairs: list[tuple[str, str]] = []
     strict = False
     for part in text.split("&"):
         if not part:
@@ -56,13 +55,17 @@ def parse_query(text: str, shapes: Mapping[str, Shape]) -> dict[str, Any]:
         name, value = unquote_plus(raw), unquote_plus(value)
         if name == "_strict":
             strict = value.strip() == "true"
-        elif name.endswith("[]"):
+        else:
+            pairs.append((name, value))
+
+    plain: dict[str, list[str]] = {}
+    bracketed: dict[str, list[str]] = {}
+    for name, value in pairs:
+        # In the strict dialect brackets are part of a name: a member of an object may have such a one.
+        if name.endswith("[]") and not strict:
             bracketed.setdefault(name[:-2], []).append(value)
         else:
             plain.setdefault(name, []).append(value)
-    if strict and bracketed:
-        # In the strict dialect brackets are part of a name, and no parameter has such a name.
-        bracketed = {}
     for name in bracketed:
         if name in plain:
             raise _fail(name, "is given both with and without brackets")

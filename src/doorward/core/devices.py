@@ -166,7 +166,9 @@ class Shown:
 def _errors(seen: SeenDevice) -> list[dict[str, Any]]:
     errors = problems.wire(seen.row.errors_json, "error", is_device_error=True)
     if seen.account_errors_json != "[]":
-        errors += problems.wire(seen.account_errors_json, "error", is_connected_account_error=True)
+        errors += problems.wire(
+            seen.account_errors_json, "error", is_connected_account_error=True, is_device_error=False
+        )
     return errors
 
 

@@ -55,8 +55,5 @@ def parse(text: str) -> int:
 
 
 def to_minute(at: int) -> int:
-    """The nearest whole minute: what Seam's guides show for access codes' times (half a minute goes up).
-
-    The last minute of the year 9999, which some clients send for "never", stays in its year.
-    """
-    return min(at + 30_000, _LAST) // 60_000 * 60_000
+    """The nearest whole minute: what Seam's guides show for access codes' times (half a minute goes up)."""
+    return (at + 30_000) // 60_000 * 60_000

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_PART: Final = re.compile(rf'\s*,*\s*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|({_WORD}))')
+_PART: Final = re.compile(rf'[\s,]*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|({_WORD}))')
 _ESCAPE: Final = re.compile(r"\\(.)")
 
 _HASHES: Final[Mapping[str, Callable[[bytes], str]]] = {
@@ -97,29 +97,33 @@ class Login:
     count: int = 0
     """Requests made with this nonce."""
     _secret: str = field(default="", repr=False)
+    _cnonce: str = ""
+    """Ours for this nonce: a `-sess` key is made with the first one and stays (RFC 7616, 3.4.2)."""
 
     def adopt(self, challenge: Challenge | None) -> None:
         """Answer this challenge from now on."""
         self.challenge = challenge
         self.count = 0
         self._secret = ""
+        self._cnonce = secrets.token_hex(8)
         if challenge is not None and challenge.scheme == "digest":
             self._secret = _hash(challenge)(f"{self.username}:{challenge.params.get('realm', '')}:{self.password}")
 
     def header(self, method: str, uri: str, *, cnonce: str | None = None) -> str | None:
         """The `Authorization` header for a request; None when none was asked for.
 
-        `uri` is the request line's target, byte for byte: path and query.
+        `uri` is the request line's target, byte for byte: path and query. Never raises: a user name that no header can
+        hold is refused by the device like any wrong one.
         """
         challenge = self.challenge
         if challenge is None:
             return None
         if challenge.scheme == "basic":
-            return "Basic " + base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+            return "Basic " + base64.b64encode(_bytes(f"{self.username}:{self.password}")).decode()
         self.count += 1
         digest = _hash(challenge)
         nonce = challenge.params["nonce"]
-        cnonce = cnonce or secrets.token_hex(8)
+        cnonce = cnonce or self._cnonce
         first = self._secret
         if challenge.algorithm.endswith("-sess"):
             first = digest(f"{first}:{nonce}:{cnonce}")
@@ -148,8 +152,14 @@ class Login:
 
 def _hash(challenge: Challenge) -> Callable[[str], str]:
     digest = _HASHES[challenge.algorithm.removesuffix("-sess")]
-    return lambda text: digest(text.encode())
+    return lambda text: digest(_bytes(text))
+
+
+def _bytes(text: str) -> bytes:
+    """UTF-8, and a device's bytes that are none as they came."""
+    return text.encode(errors="surrogateescape" if all(not "\ud800" <= c < "\udc80" for c in text) else "replace")
 
 
 def _quote(text: str) -> str:
+    text = "".join(c if c.isprintable() else "?" for c in text)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
