@@ -424,7 +424,8 @@ def wire(core: Core, seen: SeenCode) -> AccessCode:
     bound = row.ends_at is not None
     errors = problems.wire(row.errors_json, "error", is_access_code_error=True)
     errors += problems.wire(seen.device_errors_json, "error", is_device_error=True)
-    errors += problems.wire(seen.account_errors_json, "error", is_connected_account_error=True)
+    account = {"is_connected_account_error": True, "is_device_error": False}
+    errors += problems.wire(seen.account_errors_json, "error", **account)
     scheduled = row.held_sealed is not None and row.status == "unset"
     return AccessCode(
         access_code_id=row.access_code_id,

@@ -13,6 +13,7 @@ Source: HTTP API manual, chapters 2, 3 and 5.
 """
 
 import asyncio
+import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ class TwoNClient:
     `connector` makes the wire (None: the network, with `pin` and `allowed` as in `transport.network`). No connection
     is opened before the first request.
 
-    Raises: ValueError for an address that is not plain `http(s)://host[:port]`.
+    Raises: ValueError for an address that is not plain `http(s)://host[:port]`, and for a pin that is none.
     """
 
     def __init__(
@@ -129,6 +130,8 @@ class TwoNClient:
         timeouts: Timeouts | None = None,
     ) -> None:
         self._base = _plain_base(base_url)
+        if pin is not None:
+            transport.fingerprint(pin)
         self._username = username
         self._password = password
         self._connector = connector or (lambda: transport.network(pin=pin, allowed=allowed))
@@ -161,7 +164,8 @@ class TwoNClient:
 
     async def system_timezone(self) -> dict[str, Any]:
         """system/timezone (firmware from 2.44). The reply's shape is assumed from the write's parameters."""
-        return _object(await self._read("GET", "system/timezone"), "system/timezone")
+        zone = await self._read("GET", "system/timezone")
+        return zone if isinstance(zone, dict) else {}
 
     # ------------------------------------------------------------ switches
 
@@ -439,7 +443,7 @@ class TwoNClient:
         except (aiohttp.ClientError, OSError) as exc:
             if isinstance(exc, TimeoutError):
                 raise
-            raise NoAnswer(function, is_write=is_write) from exc
+            raise (NoAnswer(function, is_write=is_write) if sent.may_be_sent else Unreachable(function)) from exc
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -489,7 +493,7 @@ def _result(raw: bytes, status: int, function: str, *, is_write: bool) -> Any:
             return envelope.get("result")
         error = envelope.get("error")
         code = error.get("code") if isinstance(error, dict) else None
-        if isinstance(error, dict) and isinstance(code, int):
+        if isinstance(error, dict) and type(code) is int:
             param = error.get("param")
             raise refusal(code, function, _word(param) if isinstance(param, str) else None)
     elif status == 403:
@@ -538,12 +542,26 @@ def _plain_base(url: str) -> str:
         port = parts.port
     except ValueError:
         raise ValueError("This is not the address of a device.") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+    is_plain = parts.scheme in ("http", "https") and port != 0 and not parts.username and not parts.password
+    if not is_plain or not parts.hostname or not _is_host(parts.hostname):
         raise ValueError("A device's address looks like https://192.0.2.10 or http://192.0.2.10:8080.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("A device's address ends after host and port.")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
+
+
+def _is_host(name: str) -> bool:
+    """An IP address or a name that DNS can be asked for."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        try:
+            name.encode("idna")
+        except UnicodeError:
+            return False
+        return re.fullmatch(r"[^\W_]([\w.-]*\w)?\.?", name) is not None
+    return True
 
 
 __all__ = ["DeviceTrouble", "Timeouts", "TwoNClient"]

@@ -19,6 +19,7 @@ from doorward.providers.base import (
     DuplicateCode,
     FoundCode,
     NoRoom,
+    NotAuthorized,
     OutcomeUnknown,
     ProviderError,
     Refused,
@@ -29,7 +30,7 @@ from doorward.providers.base import (
 
 from .client import TwoNClient
 from .intercom import Intercom, Template
-from .troubles import DeviceTrouble, NoAnswer, NotTheApi, outward
+from .troubles import DeviceTrouble, NoAnswer, NotTheApi, Refusal, outward
 
 NAME_LENGTH: Final = 63
 """Characters; the device's own limit is not public (clients use 63)."""
@@ -37,6 +38,8 @@ BATCH: Final = 40
 """Entries in one write at most; the device's own limit is not public (clients send up to 100)."""
 _FIELDS: Final = ("name", "owner", "access.pin", "access.validFrom", "access.validTo")
 _PAGES: Final = 1_000
+_FOREVER: Final = 2**32 - 1
+"""The latest second that a device can name."""
 _EXISTS: Final = "EDIR_UUID_ALREADY_EXISTS"
 _UNKNOWN: Final = "EDIR_UUID_DOES_NOT_EXIST"
 _VALUE_ERROR: Final = "EDIR_FIELD_VALUE_ERROR"
@@ -204,8 +207,8 @@ class Codes:
         try:
             outcomes = await self._client.dir_create_all([self._user(entry, template) for entry in wanted])
             stored = await self._client.dir_get_all([entry.uuid for entry in wanted], _FIELDS)
-        except (NoAnswer, NotTheApi):
-            # Some may be there and some not: each by itself finds out.
+        except (NoAnswer, NotTheApi, Refusal):
+            # Some may be there and some not, or they were too many at once: each by itself finds out.
             return [await self._alone(code) for code in codes]
         return [
             await self._alone(code)
@@ -222,8 +225,13 @@ class Codes:
         try:
             self._must_fit(code, template)
             return await self._set(self._wanted(code), template)
-        except (Refused, Unsupported) as refusal:
-            return refusal
+        except (Refused, Unsupported, OutcomeUnknown) as trouble:
+            return trouble
+        except Refusal as refusal:
+            meant = outward(refusal)
+            if isinstance(meant, NotAuthorized):
+                raise
+            return meant
 
     @staticmethod
     def _user(wanted: _Entry, template: Template) -> dict[str, Any]:
@@ -405,7 +413,7 @@ def _entry(row: Mapping[str, Any]) -> _Entry:
 def _seconds(value: Any) -> int:
     """Validity: a decimal string of unix seconds."""
     try:
-        return max(0, int(value)) if isinstance(value, (str, int)) else 0
+        return min(max(0, int(value)), _FOREVER) if isinstance(value, (str, int)) else 0
     except ValueError:
         return 0
 

@@ -14,6 +14,8 @@ from typing import Final
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PART: Final = re.compile(rf'[\s,]*(?:({_WORD})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))|({_WORD}))')
+_NO_TEXT: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""What no header can hold."""
 _ESCAPE: Final = re.compile(r"\\(.)")
 
 _HASHES: Final[Mapping[str, Callable[[bytes], str]]] = {
@@ -157,9 +159,12 @@ def _hash(challenge: Challenge) -> Callable[[str], str]:
 
 def _bytes(text: str) -> bytes:
     """UTF-8, and a device's bytes that are none as they came."""
-    return text.encode(errors="surrogateescape" if all(not "\ud800" <= c < "\udc80" for c in text) else "replace")
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="replace")
 
 
 def _quote(text: str) -> str:
-    text = "".join(c if c.isprintable() else "?" for c in text)
+    text = _NO_TEXT.sub("?", text)
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -129,8 +129,12 @@ class TwoNLink:
             secret = self._secrets.get(ref)
             if secret is None:
                 raise NotAuthorized("There is no login for this device yet. Log in to it again.")
+            client = await self._connect(ref, secret)
+            if self._is_closed:  # meanwhile
+                await client.close()
+                raise Offline("The connection to this account was closed.")
             intercom = Intercom(
-                await self._connect(ref, secret),
+                client,
                 self._clock,
                 ref=ref,
                 device_id=int(secret.get("device_id") or number_of(ref)),

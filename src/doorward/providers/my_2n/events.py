@@ -6,6 +6,7 @@ that one refused entry is told once. The clear-text code in `CodeEntered` is nev
 Source: HTTP API manual, api/log/pull (event catalogue).
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -64,6 +65,9 @@ _METHODS: Final = {
 }
 """Originator of a switch's movement → Seam's word; anything else is `unknown`."""
 _SESSIONS: Final = 64
+_REASON: Final = re.compile(r"[A-Za-z]{1,40}")
+_KEY: Final = re.compile(r"%[0-9]{1,4}")
+_UUID: Final = re.compile(r"[0-9A-Fa-f-]{1,64}")
 _UNNAMED: Final = "invalidCredential"
 """The reason when the device gives none: older firmware stops at the entry."""
 
@@ -170,7 +174,7 @@ class Translator:
     def _rejected(self, params: Mapping[str, Any], key: str, at: int, result: Translated) -> None:
         session = self._session(params)
         reason = params.get("reason")
-        word = reason if isinstance(reason, str) and reason.isalnum() and len(reason) <= 40 else _UNNAMED
+        word = reason if isinstance(reason, str) and _REASON.fullmatch(reason) else _UNNAMED
         number = params.get("session")
         waiting = self._denied.pop(number, None) if isinstance(number, int) else None
         if waiting is not None:
@@ -185,16 +189,16 @@ class Translator:
     def _moved(
         self, name: str, params: Mapping[str, Any], key: str, at: int, switch: Switch, event: Mapping[str, Any]
     ) -> DeviceEvent | None:
-        if name == "SwitchStateChanged" and params.get("switch") == self._number:
-            return self._switched(params, key, at, switch, event)
         state = params.get("state")
+        if name == "SwitchStateChanged" and params.get("switch") == self._number and isinstance(state, int):
+            return self._switched(params, key, at, switch, event)
         if name == "DoorStateChanged" and state in ("opened", "closed"):
             return DoorMoved(key, at, is_open=state == "opened")
         if name == "TamperSwitchActivated" and state == "in":
             return Tampered(key, at)
         if name == "KeyPressed":
-            button = str(params.get("key", ""))
-            if button.startswith("%") and button[1:].isdigit():
+            button = params.get("key")
+            if isinstance(button, str) and _KEY.fullmatch(button):
                 return DoorbellRang(key, at, button=button[1:])
         return None
 
@@ -223,14 +227,13 @@ class Translator:
 
 def occurred_at(event: Mapping[str, Any], *, skew_s: int, now: int) -> int:
     """When it happened, in milliseconds of our clock. The device tells whole seconds: the moment within that second
-    which is nearest to now."""
+    which is nearest to now, and never later: a clock that was set since may say so."""
     utc_s = event.get("utcTime")
     if not isinstance(utc_s, int):
         return now
-    start = (utc_s - skew_s) * 1000
-    return max(start, min(now, start + 999))
+    return max(0, min(now, (utc_s - skew_s) * 1000 + 999))
 
 
 def _ref(params: Mapping[str, Any]) -> str | None:
     uuid = params.get("uuid")
-    return uuid if isinstance(uuid, str) and uuid else None
+    return uuid if isinstance(uuid, str) and _UUID.fullmatch(uuid) else None

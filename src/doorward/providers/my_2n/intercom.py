@@ -285,8 +285,9 @@ def _zone(reply: Mapping[str, Any]) -> Zone:
     name = reply.get("zone")
     if name == "custom":
         match = _CUSTOM_ZONE.fullmatch(str(reply.get("custom", "")))
+        hours = int(match[1] + match[2]) if match else 0
         # POSIX spells the sign the other way round.
-        return Zone(f"Etc/GMT{'-' if match[1] == '+' else '+'}{int(match[2])}" if match and int(match[2]) else None)
+        return Zone(f"Etc/GMT{-hours:+d}" if hours and -12 <= hours <= 14 else None)
     if name == "":
         return Zone(None, is_missing=reply.get("automatic") is not True)
     return Zone(name if isinstance(name, str) and re.fullmatch(r"[A-Za-z_]+(/[\w+-]+)*", name) else None)

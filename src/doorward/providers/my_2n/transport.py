@@ -56,10 +56,18 @@ def network(*, pin: str | None = None, allowed: Allowed | None = None) -> aiohtt
     return aiohttp.TCPConnector(
         limit=CONNECTIONS,
         keepalive_timeout=KEEP_ALIVE_S,
-        ssl=aiohttp.Fingerprint(bytes.fromhex(pin)) if pin else True,
+        ssl=True if pin is None else fingerprint(pin),
         socket_factory=make_socket,
         use_dns_cache=False,
     )
+
+
+def fingerprint(pin: str) -> aiohttp.Fingerprint:
+    """A pin as aiohttp takes it: 64 hex digits, with or without colons. Raises: ValueError."""
+    try:
+        return aiohttp.Fingerprint(bytes.fromhex(pin.replace(":", "")))
+    except ValueError:
+        raise ValueError("A certificate's fingerprint is its SHA-256: 64 hex digits.") from None
 
 
 def _check(host: str, allowed: Allowed | None) -> None:

@@ -67,6 +67,7 @@ class _Follower:
         except (NotSupported, UnknownPath, ServiceDisabled):
             # A device without a log still has a state.
             while True:
+                intercom.forget()  # nobody tells of changed settings
                 yield await self._state()
                 await intercom.clock.sleep(WITHOUT_LOG_S)
         yield await self._state()
@@ -85,6 +86,7 @@ class _Follower:
                         raise Offline("The device does not keep its event log open.") from trouble
                     raise
                 await self._subscribe(again=True)
+                intercom.forget()
                 wait, is_stale = 0, True
                 continue
             losses = 0
@@ -97,8 +99,10 @@ class _Follower:
                 if isinstance(event, DoorMoved):
                     intercom.door_open = event.is_open
                 yield event
-            # Only now: a batch that its reader could not finish comes again, and repeats are known by their keys.
-            intercom.seen = seen
+            # Only now: a batch that its reader could not finish comes again, and repeats are known by their keys. So
+            # does one with a refusal that is held back: it would be lost with this watcher.
+            if not self._translator.is_waiting:
+                intercom.seen = seen
             if told.is_stale:
                 is_stale = True
                 intercom.forget()
