@@ -35,7 +35,7 @@ install: $(VENV)/.installed ## only .venv, with the doorward command in .venv/bi
 test: dev npm system ## everything: all tests, a browser and the SDKs among them (one file: make test ARGS=tests/e2e)
 	@exec $(BIN)/pytest $(ARGS)
 
-check: dev ## formatting, lint, types, layers, fast tests
+check: dev npm ## formatting, lint, types, layers, fast tests
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy

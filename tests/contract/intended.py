@@ -10,8 +10,6 @@ NO_SUCH_DEVICE = "Devices that have it are not driven yet."
 NO_SUCH_TROUBLE = "This kind of trouble cannot happen here yet."
 OTHER_BUSINESS = "It belongs to parts of the API that are not served yet."
 
-NOT_RIGHT_YET = "To be mended."
-
 DEVICES = ("device", "unmanaged_device")
 
 
@@ -178,9 +176,6 @@ INTENDED = (
         "Pictures of visitors are not fetched.",
         ("image_url: is never answered", "video_url: is never answered"),
     ),
-    Intended(("lock.access_denied",), NOT_RIGHT_YET, ("reason: may be string",)),
-    Intended(("/connect_webviews/create",), NOT_RIGHT_YET, ("device_selection_mode: is undocumented",)),
-    Intended(("/connected_accounts/delete",), NOT_RIGHT_YET, ("sync: is undocumented",)),
 )
 
 

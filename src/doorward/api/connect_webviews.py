@@ -55,6 +55,8 @@ ProviderKey = Annotated[str, StringConstraints(min_length=1, max_length=64, patt
 class Create(Params):
     """Parameters of create."""
 
+    UNDOCUMENTED = frozenset({"device_selection_mode"})
+
     accepted_capabilities: list[Capability] | None = None
     """Kinds of devices to import; others of the account are left out."""
     accepted_providers: list[ProviderKey] | None = None

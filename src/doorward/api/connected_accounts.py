@@ -143,6 +143,8 @@ async def update(req: Request, p: Update) -> dict[str, Any]:
 class ById(Params):
     """Parameters of delete."""
 
+    UNDOCUMENTED = frozenset({"sync"})
+
     connected_account_id: Id
     """The account."""
     sync: bool = False

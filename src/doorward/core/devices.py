@@ -193,6 +193,14 @@ def fields_of(report: DeviceReport, warnings_json: str, now: int) -> dict[str, A
     }
 
 
+_DENIED = {
+    # A device's word → Seam's code and a sentence; other words have no code.
+    "invalidCredential": ("unknown_code", "The code or card is not known to the device."),
+    "invalidTime": ("expired_code", "The code or card is not valid at this time."),
+    "invalidProfile": ("expired_code", "The code or card is not valid at this time of the day."),
+    "invalidSequence": ("credential_error", "A code or card of the sequence was wrong."),
+    "timeout": ("credential_error", "The second code or card did not come in time."),
+}
 _ISSUE_TEXTS = {
     "two_n_device_missing_timezone": "The intercom has no time zone. Set one on it before using time-bound codes.",
 }
@@ -297,8 +305,11 @@ async def apply(tx: Tx, core: Core, workspace_id: str, device_id: str, happened:
             await devices.change(tx, row, door_open=int(happened.is_open))
         case AccessDenied():
             code = await _code_of(tx, row, happened.code_ref)
+            known = _DENIED.get(happened.reason)
             denied = event.LockAccessDenied(
-                reason=happened.reason, access_code_id=code.get("access_code_id", UNSET), **about_device(row)
+                reason={"reason_code": known[0], "message": known[1]} if known else UNSET,
+                access_code_id=code.get("access_code_id", UNSET),
+                **about_device(row),
             )
             await emit(tx, core, workspace_id, denied, occurred_at=happened.occurred_at)
         case DoorbellRang():

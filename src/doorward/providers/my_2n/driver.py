@@ -116,6 +116,10 @@ class TwoNLink:
         self._open.clear()
         await asyncio.gather(*(one.intercom.client.close() for one in opened), return_exceptions=True)
 
+    def _must_be_open(self) -> None:
+        if self._is_closed:
+            raise Offline("The connection to this account was closed.")
+
     async def _of(self, ref: str) -> _Device:
         one = self._open.get(ref)
         if one is not None:
@@ -124,15 +128,16 @@ class TwoNLink:
             one = self._open.get(ref)
             if one is not None:
                 return one
-            if self._is_closed:
-                raise Offline("The connection to this account was closed.")
+            self._must_be_open()
             secret = self._secrets.get(ref)
             if secret is None:
                 raise NotAuthorized("There is no login for this device yet. Log in to it again.")
             client = await self._connect(ref, secret)
-            if self._is_closed:  # meanwhile
+            try:
+                self._must_be_open()
+            except Offline:  # closed meanwhile
                 await client.close()
-                raise Offline("The connection to this account was closed.")
+                raise
             intercom = Intercom(
                 client,
                 self._clock,

@@ -92,5 +92,5 @@ class LockUnlocked(AboutDevice, kw_only=True):
 class LockAccessDenied(AboutDevice, kw_only=True):
     """Somebody was refused at the door."""
 
-    reason: str | UnsetType = UNSET
+    reason: dict[str, str] | UnsetType = UNSET
     access_code_id: str | UnsetType = UNSET
