@@ -11,14 +11,18 @@ from typing import Any
 import pytest
 
 from doorward.providers.base import (
+    AccessDenied,
     CodeRejected,
     DuplicateCode,
     Link,
+    LockMoved,
     Locks,
     NoRoom,
     NotAuthorized,
     Offline,
+    OutcomeUnknown,
     ProgramsCodes,
+    ProviderError,
     Refused,
     StateRead,
     Watches,
@@ -39,11 +43,19 @@ class Rig:
     is_locked: Callable[[], bool]
     pins: Callable[[], dict[str, str]]
     """Handle → PIN, of everybody's codes."""
-    add_foreign: Callable[[str, str], None]
-    """Somebody else puts a code on the device: handle and PIN."""
+    add_foreign: Callable[[str, str, str], None]
+    """Somebody else puts a code on the device: handle, PIN, whose it is."""
     change_password: Callable[[], None]
     go_offline: Callable[[], Awaitable[None]]
     fill_up: Callable[[], object]
+    spoil: Callable[[], object]
+    """From now on its answers break off in the middle."""
+    lose_answer: Callable[[], object]
+    """It carries out the next command, and the line breaks."""
+    moves: Callable[[], int]
+    """How often the door was locked or unlocked."""
+    enter: Callable[[str], None]
+    """Somebody enters a PIN."""
 
 
 @contextlib.asynccontextmanager
@@ -56,10 +68,14 @@ async def two_n(wire: str) -> AsyncIterator[Rig]:
             w.device,
             lambda: not w.unit.switches[1].active,
             w.pins,
-            lambda ref, pin: w.put_user(ref, name="By hand", access={"pin": pin}),
+            lambda ref, pin, owner: w.put_user(ref, name="By hand", owner=owner, access={"pin": pin}),
             lambda: w.unit.put_account(Account("jane", "changed")),
             w.stop,
             lambda: w.unit.faults.arm("directory-full"),
+            lambda: w.unit.faults.arm("truncate"),
+            lambda: w.unit.faults.arm("reply-lost", path="switch/ctrl", times=1),
+            lambda: sum(event.name == "SwitchStateChanged" for event in w.unit.log.events),
+            lambda pin: w.unit.press_keys(f"{pin}*"),
         )
 
 
@@ -135,8 +151,9 @@ async def test_removed_code_is_gone_and_removing_it_again_succeeds(rig: Rig) -> 
     assert await rig.link.set_code(rig.device, code()) is Written.CONFIRMED
 
 
-async def test_entries_of_others_are_shown_and_left_alone(rig: Rig) -> None:
-    rig.add_foreign(STRANGER, "8888")
+@pytest.mark.parametrize("owner", ["", "ACOM", "My2N"])
+async def test_entries_of_others_are_shown_and_left_alone(rig: Rig, owner: str) -> None:
+    rig.add_foreign(STRANGER, "8888", owner)
     await rig.link.set_code(rig.device, code())
     found = {one.ref: one.is_ours for one in await rig.link.read_codes(rig.device)}
     assert found == {GUEST: True, STRANGER: False}
@@ -147,8 +164,36 @@ async def test_entries_of_others_are_shown_and_left_alone(rig: Rig) -> None:
     assert rig.pins() == {GUEST: "040718", STRANGER: "8888"}
 
 
+async def test_handle_of_ours_that_somebody_else_took_is_left_alone(rig: Rig) -> None:
+    rig.add_foreign(GUEST, "8888", "ACOM")
+    for pin in ("8888", "1111"):
+        with pytest.raises(Refused):
+            await rig.link.set_code(rig.device, code(pin))
+    with pytest.raises(Refused):
+        await rig.link.remove_code(rig.device, GUEST)
+    assert rig.pins() == {GUEST: "8888"}
+
+
+async def test_codes_that_cannot_be_read_whole_are_not_read_at_all(rig: Rig) -> None:
+    await rig.link.set_code(rig.device, code())
+    rig.spoil()
+    with pytest.raises(ProviderError):
+        await rig.link.read_codes(rig.device)
+
+
+async def test_command_whose_answer_is_lost_was_carried_out_once_and_is_unknown(rig: Rig) -> None:
+    await rig.link.unlock(rig.device, 5.0)
+    await rig.link.lock(rig.device, 5.0)
+    before = rig.moves()
+    rig.lose_answer()
+    with pytest.raises(OutcomeUnknown):
+        await rig.link.unlock(rig.device, 5.0)
+    assert rig.moves() == before + 1
+    assert not rig.is_locked()
+
+
 async def test_pin_that_somebody_else_has_is_a_duplicate(rig: Rig) -> None:
-    rig.add_foreign(STRANGER, "8888")
+    rig.add_foreign(STRANGER, "8888", "")
     with pytest.raises(DuplicateCode) as caught:
         await rig.link.set_code(rig.device, code("8888"))
     assert caught.value.ref == STRANGER
@@ -205,6 +250,30 @@ async def test_watching_begins_with_a_report(rig: Rig) -> None:
         first = await within(anext(events))
     assert isinstance(first, StateRead)
     assert first.report.locked is True
+
+
+async def test_whoever_enters_a_pin_is_told(rig: Rig) -> None:
+    await rig.link.set_code(rig.device, code("040718"))
+    async with contextlib.aclosing(rig.link.watch(rig.device)) as events:
+        await within(anext(events))
+        rig.enter("040718")
+        moved = await within(anext(events))
+        assert isinstance(moved, LockMoved)
+        assert (moved.locked, moved.method, moved.code_ref) == (False, "keycode", GUEST)
+        rig.enter("515151")
+        rig.enter("626262")
+        for _ in range(2):
+            denied = await within(anext(events))
+            assert isinstance(denied, AccessDenied)
+            assert denied.code_ref is None
+
+
+async def test_nobody_sees_a_pin_in_what_is_told(rig: Rig) -> None:
+    async with contextlib.aclosing(rig.link.watch(rig.device)) as events:
+        told = [await within(anext(events))]
+        rig.enter("515151")
+        told.append(await within(anext(events)))
+    assert "515151" not in repr(told)
 
 
 async def test_watching_a_device_that_is_away_is_offline(rig: Rig) -> None:

@@ -110,3 +110,40 @@ def test_stale_is_a_word() -> None:
 
 def test_password_is_in_no_repr() -> None:
     assert "Circle" not in repr(logged_in('Digest realm="2N", nonce="n"'))
+
+
+def test_empty_members_of_a_list_are_passed_over() -> None:
+    (challenge,) = parse_challenges([', Digest realm="x", , nonce="n" ,, qop=auth,'])
+    assert challenge.params == {"realm": "x", "nonce": "n", "qop": "auth"}
+
+
+@pytest.mark.parametrize("algorithm", ["MD5-sess", "SHA-256-sess"])
+def test_session_key_is_made_once_for_each_nonce(algorithm: str) -> None:
+    login = Login("jane", "1234")
+    shown = []
+    for nonce in ("n1", "n1", "n2"):
+        if login.challenge is None or login.challenge.params["nonce"] != nonce:
+            login.adopt(
+                choose(parse_challenges([f'Digest realm="x", nonce="{nonce}", qop="auth", algorithm={algorithm}']))
+            )
+        header = login.header("GET", "/api/a")
+        assert header is not None
+        shown.append(header.partition("cnonce=")[2].partition(",")[0])
+    assert shown[0] == shown[1] != shown[2]
+
+
+@pytest.mark.parametrize("realm", ["T\udcfcre", "\ud800", "a\x01b"])
+def test_realm_of_odd_bytes_is_answered_all_the_same(realm: str) -> None:
+    login = Login("jané", "1234")
+    login.adopt(choose(parse_challenges([f'Digest realm="{realm}", nonce="n"'])))
+    header = login.header("GET", "/api/a")
+    assert header is not None and header.isprintable()
+    header.encode()
+
+
+@pytest.mark.parametrize("scheme", ["Basic", 'Digest realm="x", nonce="n"'])
+def test_user_name_cannot_break_out_of_its_header(scheme: str) -> None:
+    login = Login("jane\r\nX-Evil: 1", "12\r\n34")
+    login.adopt(choose(parse_challenges([scheme])))
+    header = login.header("GET", "/api/a")
+    assert header is not None and header.isprintable()

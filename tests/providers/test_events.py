@@ -131,9 +131,15 @@ def test_valid_entry_that_is_rejected_after_all() -> None:
     assert events(valid, WHY) == [AccessDenied("b:2", NOW, "invalidTime", UUID)]
 
 
-def test_reason_is_a_word() -> None:
-    strange = line(2, "UserRejected", session=3, reason="PIN 9999 <x>")
+@pytest.mark.parametrize("reason", ["PIN 9999 <x>", "9999", "", None, ["invalidTime"], "x" * 41])
+def test_reason_is_a_word(reason: Any) -> None:
+    strange = line(2, "UserRejected", session=3, reason=reason)
     assert events(strange) == [AccessDenied("b:2", NOW, "invalidCredential", None)]
+
+
+def test_names_of_users_are_uuids_or_nothing() -> None:
+    for uuid in ("", "\x00", "Robert'); --", 5, None, "a" * 65):
+        assert events(line(2, "UserRejected", session=3, uuid=uuid, reason="apbBroken"))[0].code_ref is None  # type: ignore[attr-defined]
 
 
 def test_doors_bells_and_tampering() -> None:
@@ -185,6 +191,10 @@ def test_what_makes_the_state_stale(event: dict[str, Any], is_stale: bool) -> No
         {"id": 1, "event": "SwitchStateChanged", "params": []},
         {"id": 1, "event": "UserAuthenticated", "params": {"session": "x"}},
         {"id": 1, "event": "KeyPressed", "params": {"key": None}},
+        {"id": 1, "event": "KeyPressed", "params": {"key": "%²"}},
+        {"id": 1, "event": "SwitchStateChanged", "params": {"switch": 1, "state": "false"}},
+        {"id": 1, "event": "SwitchStateChanged", "params": {"switch": 1}},
+        {"id": [], "event": "CodeEntered", "params": {"session": {}, "valid": None}},
     ],
 )
 def test_strange_events_are_passed_over(event: dict[str, Any]) -> None:
@@ -202,6 +212,8 @@ def test_moments_are_ours_and_within_the_devices_second() -> None:
     told = {"utcTime": 1_790_000_000}
     assert occurred_at(told, skew_s=0, now=1_790_000_000_300) == 1_790_000_000_300
     assert occurred_at(told, skew_s=0, now=1_790_000_060_000) == 1_790_000_000_999
-    assert occurred_at(told, skew_s=0, now=1_789_999_999_000) == 1_790_000_000_000
+    assert occurred_at(told, skew_s=0, now=1_789_999_999_000) == 1_789_999_999_000, "never later than now"
     assert occurred_at(told, skew_s=7200, now=1_789_992_800_100) == 1_789_992_800_100
+    assert occurred_at({"utcTime": -(10**30)}, skew_s=0, now=5) == 0
+    assert occurred_at({"utcTime": 10**30}, skew_s=0, now=5) == 5
     assert occurred_at({}, skew_s=0, now=5) == 5

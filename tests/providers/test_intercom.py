@@ -5,6 +5,7 @@ import traceback
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
 from doorward.providers.base import (
@@ -19,8 +20,11 @@ from doorward.providers.base import (
     Unsupported,
     Written,
 )
+from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.codes import clean_name, owner_tag
-from doorward.providers.my_2n.emulator import UNI, Privilege, Quirks, SwitchConfig
+from doorward.providers.my_2n.driver import TwoNLink
+from doorward.providers.my_2n.emulator import UNI, Account, Privilege, Quirks, SwitchConfig
+from doorward.providers.my_2n.intercom import _zone
 
 from .world import DEVICE, GUEST, MONOSTABLE, OTHER, OWNER, WORKSPACE, code, until, world
 
@@ -139,6 +143,9 @@ async def test_report_of_a_verso() -> None:
         ("UTC+02:00", "Etc/GMT-2", ()),
         ("UTC-08:00", "Etc/GMT+8", ()),
         ("UTC+05:30", None, ()),
+        ("UTC+14:00", "Etc/GMT-14", ()),
+        ("UTC-12:00", "Etc/GMT+12", ()),
+        ("Europe/Prague", "Europe/Prague", ()),
     ],
 )
 async def test_time_zones(zone: str, name: str | None, issues: tuple[Issue, ...]) -> None:
@@ -401,3 +408,175 @@ async def test_no_pin_and_no_password_is_in_any_trouble(caplog: pytest.LogCaptur
             w.unit.faults.clear()
             w.unit.directory.reset()
     assert pin not in caplog.text
+
+
+@pytest.mark.parametrize("zone", ["custom", "UTC+99:00", "", "../etc/passwd", None, 5, ["UTC"]])
+@pytest.mark.parametrize("custom", ["UTC+99:00", "UTC-13:00", "UTC+15:00", "UTC+00:00", "UTC", "", "+2", None, 5])
+def test_time_zone_that_has_no_name_is_unknown(zone: Any, custom: Any) -> None:
+    assert _zone({"zone": zone, "custom": custom}).name is None
+
+
+@pytest.mark.parametrize("result", ["{}", "null", "[]", '"UTC"'])
+async def test_time_zone_in_an_unknown_shape_keeps_no_report_back(result: str) -> None:
+    async with world() as w:
+        client = w.client()
+
+        async def send(*_: Any, **__: Any) -> Any:
+            return msgspec.json.decode(result)
+
+        client._read = send  # type: ignore[method-assign]
+        assert isinstance(await client.system_timezone(), dict)
+        await client.close()
+
+
+# ---------------------------------------------------------------- many codes at once
+
+MANY = [f"5c7a3f10-90ab-4d5e-8f01-0000000001{n:02x}" for n in range(50)]
+
+
+async def test_many_codes_are_set_in_few_writes() -> None:
+    async with world() as w:
+        wanted = [code(f"77{n:04d}", ref=ref) for n, ref in enumerate(MANY)]
+        assert set(await w.link.set_codes(w.device, wanted)) == {Written.CONFIRMED}
+        assert len(w.requests("dir/create")) == 2
+        assert w.pins() == {ref: f"77{n:04d}" for n, ref in enumerate(MANY)}
+        assert set(await w.link.set_codes(w.device, wanted)) == {Written.UNCHANGED}
+
+
+async def test_each_of_many_codes_has_an_outcome_of_its_own() -> None:
+    async with world() as w:
+        w.put_user(OTHER, name="By hand", owner="My2N", access={"pin": "8888"})
+        await w.link.set_code(w.device, code("1111"))
+        outcomes = await w.link.set_codes(
+            w.device,
+            [
+                code("1111"),
+                code("2222", ref=MANY[0]),
+                code("3333", ref=OTHER),
+                code("44x4", ref=MANY[1]),
+                code("8888", ref=MANY[2]),
+                code("5555", ref=MANY[3], ends_at=9_000_000_000_000),
+            ],
+        )
+        kinds = [one if isinstance(one, Written) else type(one) for one in outcomes]
+        assert kinds[0] is Written.UNCHANGED
+        assert kinds[1] in (Written.CONFIRMED, Written.UNCHANGED)
+        assert kinds[2:] == [Refused, CodeRejected, DuplicateCode, CodeRejected]
+        assert w.pins() == {GUEST: "1111", MANY[0]: "2222", OTHER: "8888"}
+
+
+async def test_device_that_takes_few_entries_at_once_gets_them_one_by_one() -> None:
+    async with world(quirks=Quirks(max_entries_per_call=1)) as w:
+        wanted = [code(f"77{n:04d}", ref=ref) for n, ref in enumerate(MANY[:3])]
+        assert await w.link.set_codes(w.device, wanted) == [Written.CONFIRMED] * 3
+
+
+@pytest.mark.parametrize("kind", ["reply-lost", "truncate"])
+async def test_many_codes_whose_reply_is_lost_are_looked_up(kind: str) -> None:
+    async with world() as w:
+        w.unit.faults.arm(kind, path="dir/create", times=1)
+        wanted = [code(f"77{n:04d}", ref=ref) for n, ref in enumerate(MANY[:3])]
+        assert await w.link.set_codes(w.device, wanted) == [Written.UNCHANGED] * 3
+        assert len(w.requests("dir/create")) == 1
+
+
+async def test_two_of_many_codes_that_share_a_pin_are_told_apart() -> None:
+    async with world() as w:
+        outcomes = await w.link.set_codes(w.device, [code("1111"), code("1111", ref=OTHER)])
+        assert outcomes[0] is Written.CONFIRMED
+        assert isinstance(outcomes[1], DuplicateCode) and outcomes[1].ref == GUEST
+
+
+async def test_what_stops_all_codes_is_raised() -> None:
+    async with world() as w:
+        await w.link.read_device(w.device)
+        wanted = [code(f"77{n:04d}", ref=ref) for n, ref in enumerate(MANY[:3])]
+        w.unit.put_account(Account("jane", "1234", frozenset({Privilege.SWITCH_CONTROL})))
+        with pytest.raises(NotAuthorized) as caught:
+            await w.link.set_codes(w.device, wanted)
+        assert caught.value.missing == "System – Control"
+        await w.stop()
+        with pytest.raises(Offline):
+            await w.link.set_codes(w.device, wanted)
+
+
+async def test_full_directory_is_each_codes_own_trouble() -> None:
+    async with world(quirks=Quirks(directory_capacity=2)) as w:
+        wanted = [code(f"77{n:04d}", ref=ref) for n, ref in enumerate(MANY[:3])]
+        outcomes = await w.link.set_codes(w.device, wanted)
+        assert len(w.pins()) == 2
+        assert sorted(type(one).__name__ for one in outcomes) == ["NoRoom", "Written", "Written"]
+
+
+@pytest.mark.parametrize("owner", ["", "ACOM", "My2N", OWNER.upper(), OWNER + "0"])
+async def test_entries_of_others_are_left_alone_even_under_our_own_uuid(owner: str) -> None:
+    async with world() as w:
+        w.put_user(GUEST, name="Guest", owner=owner, access={"pin": "9999", "card": ["0A1B2C3D"]})
+        before = w.unit.directory.timestamp
+        for act in (
+            w.link.set_code(w.device, code("9999")),
+            w.link.set_code(w.device, code("1111")),
+            w.link.remove_code(w.device, GUEST),
+        ):
+            with pytest.raises(Refused, match="somebody else"):
+                await act
+        (outcome,) = await w.link.set_codes(w.device, [code("1111")])
+        assert isinstance(outcome, Refused)
+        assert w.unit.directory.timestamp == before
+        (found,) = await w.link.read_codes(w.device)
+        assert (found.is_ours, found.owner) == (False, owner)
+
+
+async def test_other_fields_of_our_entry_survive_our_changes() -> None:
+    async with world() as w:
+        await w.link.set_code(w.device, code())
+        w.unit.directory.update([{"uuid": GUEST, "email": "guest@example.com", "access": {"card": ["0A1B2C3D"]}}])
+        entry = w.unit.directory.find(GUEST)
+        assert entry is not None
+        before = dict(entry.values)
+        assert len(before) > 4
+        await w.link.set_code(w.device, code("1111"))
+        assert w.unit.directory.find(GUEST).values == {**before, "access.pin": "1111"}  # type: ignore[union-attr]
+
+
+async def test_directory_that_is_replaced_while_it_is_read_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world() as w:
+        w.unit.directory.create([{"access": {"pin": f"{n:04d}"}} for n in range(25)], force=False)
+        whole = w.unit.directory.query
+        asked = 0
+
+        def paged(series: str | None, since: int, fields: list[str] | None) -> dict[str, Any]:
+            nonlocal asked
+            asked += 1
+            reply = whole(series, since, fields)
+            if asked % 2 == 0 and asked <= changes:
+                reply = {**reply, "series": f"other {asked}"}
+            return {**reply, "users": reply["users"][:10]}
+
+        monkeypatch.setattr(w.unit.directory, "query", paged)
+        changes = 2
+        assert len(await w.link.read_codes(w.device)) == 25
+        asked, changes = 0, 1000
+        with pytest.raises(Refused, match="changes faster"):
+            await w.link.read_codes(w.device)
+
+
+async def test_link_that_is_closed_while_it_connects_keeps_no_client() -> None:
+    made: list[TwoNClient] = []
+    ready, go = asyncio.Event(), asyncio.Event()
+    async with world() as w:
+
+        async def connect(_ref: str, _login: Any) -> TwoNClient:
+            ready.set()
+            await go.wait()
+            made.append(w.client())
+            return made[0]
+
+        link = TwoNLink(WORKSPACE, {w.device: w.secret}, connect, w.clock)
+        going = asyncio.ensure_future(link.unlock(w.device, 5.0))
+        await ready.wait()
+        await link.close()
+        go.set()
+        with pytest.raises(Offline):
+            await going
+        assert made[0]._is_closed and not w.unit.requests

@@ -1,6 +1,7 @@
 """2N as a brand: logins in a sandbox, and virtual intercoms that are kept."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -21,12 +22,14 @@ from doorward.providers.base import (
     Provider,
     Unsupported,
 )
+from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.driver import TwoNLink, number_of
 from doorward.providers.my_2n.emulator import Account, Privilege, start_units
 from doorward.providers.my_2n.provider import MyTwoN
+from doorward.providers.my_2n.troubles import NoAnswer, NotTheApi
 from doorward.providers.my_2n.twins import SAVE_S, Twin
 
-from .world import BISTABLE, GUEST, JANE, WORKSPACE, MemoryStore, code, until, within
+from .world import BISTABLE, GUEST, JANE, OTHER, WORKSPACE, MemoryStore, code, until, within
 
 SANDBOX = Place(WORKSPACE, is_sandbox=True)
 LOGIN = {"email": "jane@example.com", "password": "1234"}
@@ -223,6 +226,94 @@ async def test_code_survives_a_kill_right_after_it_was_acknowledged(server: Serv
     await again.close()
     await link.close()
     await after.provider.close()
+
+
+async def test_nothing_is_acknowledged_before_it_is_kept(server: Server) -> None:
+    link, ref = await server.connect()
+    await link.read_device(ref)
+    client = TwoNClient("http://twin", "jane", "1234", connector=server.twin(ref).connector)
+    server.store.fails = True
+    before = dict(server.store.rows)
+    for write in (client.dir_create({"uuid": GUEST, "access": {"pin": "1111"}}), client.dir_delete(GUEST)):
+        with pytest.raises((NoAnswer, NotTheApi)):
+            await write
+        assert server.store.rows == before
+    server.store.fails = False
+    assert "uuid" in await client.dir_create({"uuid": OTHER, "access": {"pin": "2222"}})
+    assert server.store.rows != before, "kept when the answer is here"
+    await client.close()
+    await link.close()
+
+
+async def test_log_is_kept_over_a_restart_and_its_numbers_are_not_used_again(server: Server) -> None:
+    link, ref = await server.connect()
+    async with contextlib.aclosing(link.watch(ref)) as events:
+        await within(anext(events))
+        server.twin(ref).unit.ring(1)
+        first = await within(anext(events))
+    history = [event.json for event in server.twin(ref).unit.log.events]
+    await link.close()
+    after = await server.again()
+    again, _ = await after.connect()
+    async with contextlib.aclosing(again.watch(ref)) as events:
+        await within(anext(events))
+        kept = [event.json for event in after.twin(ref).unit.log.events]
+        assert kept[: len(history)] == history
+        after.twin(ref).unit.ring(2)
+        second = await within(anext(events))
+        while not isinstance(second, DoorbellRang):
+            second = await within(anext(events))
+        assert second.button == "2" and second.key != first.key
+    await again.close()
+    await after.provider.close()
+
+
+async def test_twin_that_is_opened_while_its_sandbox_is_reset_does_not_come_back(server: Server) -> None:
+    link, ref = await server.connect()
+    await link.close()
+    after = await server.again()
+    again = await after.provider.open(AccountAccess(SANDBOX, {"login": "jane@example.com"}, {ref: JANE}))
+    assert isinstance(again, TwoNLink)
+    load, loading, go = after.store.load, asyncio.Event(), asyncio.Event()
+
+    async def slow(workspace_id: str, brand: str, ref: str) -> bytes | None:
+        state = await load(workspace_id, brand, ref)
+        loading.set()
+        await go.wait()
+        return state
+
+    after.store.load = slow  # type: ignore[method-assign]
+    unlocking = asyncio.ensure_future(again.unlock(ref, 5.0))
+    await loading.wait()
+    forgetting = asyncio.ensure_future(after.provider.twins.forget(WORKSPACE))
+    await asyncio.sleep(0)
+    go.set()
+    await forgetting
+    await asyncio.gather(unlocking, return_exceptions=True)
+    await after.clock.advance(60)
+    await again.close()
+    await after.provider.close()
+    assert not after.store.rows
+
+
+@pytest.mark.parametrize("secret", [{"url": "http://a b"}, {"url": "https://192.0.2.1", "pin": "zz"}, {"url": 5}])
+async def test_secret_that_makes_no_sense_is_unsupported(server: Server, secret: dict[str, object]) -> None:
+    link = await server.provider.open(
+        AccountAccess(Place(WORKSPACE, is_sandbox=False), {}, {"54-1": {**JANE, **secret}})
+    )
+    with pytest.raises(Unsupported):
+        await link.read_device("54-1")
+    await link.close()
+
+
+@pytest.mark.parametrize("state", [b"", b"{}", b"[1]", b"\xff", b'{"version": 999}'])
+async def test_twin_whose_state_cannot_be_read_is_offline(server: Server, state: bytes) -> None:
+    server.store.rows[WORKSPACE, "my_2n", "54-1"] = ("jane@example.com", state)
+    link = await server.provider.open(AccountAccess(SANDBOX, {"login": "jane@example.com"}, {"54-1": JANE}))
+    with pytest.raises(Offline):
+        await link.read_device("54-1")
+    assert server.store.rows[WORKSPACE, "my_2n", "54-1"][1] == state
+    await link.close()
 
 
 async def test_moved_switch_is_saved_soon_and_at_the_latest_at_close(server: Server) -> None:

@@ -16,9 +16,9 @@ from doorward.providers.base import (
     StateRead,
     Tampered,
 )
-from doorward.providers.my_2n.emulator import Account, Privilege, Quirks, Service, ServiceSettings
+from doorward.providers.my_2n.emulator import Account, Privilege, Quirks, Service, ServiceSettings, SwitchConfig
 
-from .world import GUEST, MONOSTABLE, World, code, pulling, until, watching, world
+from .world import GUEST, MONOSTABLE, OTHER, World, code, pulling, until, watching, world
 
 
 async def settled(w: World) -> None:
@@ -90,6 +90,71 @@ async def test_firmware_without_rejections_is_denied_once_all_the_same() -> None
 
         denied, _ = await asyncio.gather(going, later())
         assert isinstance(denied, AccessDenied)
+
+
+async def test_refusal_that_was_held_back_is_not_lost_with_its_watcher() -> None:
+    async with world(quirks=Quirks(unknown_code_rejects=False)) as w:
+        await w.clock.advance(60)
+        async with watching(w) as watch:
+            await watch.state()
+            w.unit.press_keys("999999*")
+            going = asyncio.ensure_future(watch.next())
+            # The entry was read and is held back for its reason; then the line breaks for good.
+            await until(lambda: len(w.requests("log/pull")) == 2 and pulling(w.unit))
+            w.unit.faults.arm("refuse")
+            w.drop()
+            with pytest.raises(Offline):
+                await going
+        w.unit.faults.clear()
+        w.unit.requests.clear()
+        async with watching(w) as watch:
+            await watch.state()
+            going = asyncio.ensure_future(watch.next())
+            await until(lambda: pulling(w.unit) and w.requests("log/pull")[-1][2].endswith("timeout=1"))
+            await w.clock.advance(1)
+            assert isinstance(await going, AccessDenied)
+
+
+async def test_card_at_the_door_names_its_user() -> None:
+    async with world() as w:
+        w.put_user(OTHER, name="Cleaner", access={"card": ["0A1B2C3D"]})
+        async with watching(w) as watch:
+            await watch.state()
+            w.unit.swipe("0a1b2c3d")
+            moved = await watch.next()
+            assert isinstance(moved, LockMoved)
+            assert (moved.locked, moved.method, moved.code_ref) == (False, "card", OTHER)
+            w.unit.swipe("ffffffff")
+            denied = await watch.next()
+            assert isinstance(denied, AccessDenied)
+            assert denied.code_ref is None
+
+
+async def test_switch_moved_by_somebody_elses_client_is_remote() -> None:
+    async with world() as w, watching(w) as watch:
+        await watch.state()
+        other = w.client()
+        await other.switch_ctrl(1, "on")
+        moved = await watch.next()
+        assert isinstance(moved, LockMoved)
+        assert (moved.locked, moved.method, moved.code_ref) == (False, "remote", None)
+        await other.close()
+
+
+async def test_no_pin_is_in_anything_a_watcher_tells() -> None:
+    mine, wrong, expired = "7391" + "55", "6402" + "88", "5513" + "77"
+    async with world(switch=MONOSTABLE) as w:
+        await w.link.set_code(w.device, code(mine))
+        await w.link.set_code(w.device, code(expired, ref=OTHER, ends_at=w.clock.now() - 60_000))
+        async with watching(w) as watch:
+            told = [repr(await watch.state())]
+            for entered in (mine, wrong, expired):
+                w.unit.press_keys(f"{entered}*")
+                told.append(repr(await watch.next()))
+            w.unit.ring(9)
+            told.append(repr(await watch.next()))
+        assert len(told) == 5
+        assert not [pin for pin in (mine, wrong, expired) if pin in "".join(told)]
 
 
 async def test_doors_bells_and_tampering() -> None:
@@ -169,6 +234,83 @@ async def test_lost_channel_is_opened_again_and_nothing_is_told_twice_or_missed(
         assert second.key != first.key
         assert isinstance(await watch.next(), StateRead)
         assert w.requests("subscribe")[-1][2].startswith("include=-")
+
+
+async def test_channel_that_ran_out_while_its_reader_was_busy_is_opened_again_and_nothing_is_missed() -> None:
+    async with world() as w, watching(w) as watch:
+        await watch.state()
+        w.unit.ring(1)
+        keys = [(await watch.next()).key]
+        await w.clock.advance(400)
+        for number in (2, 3):
+            w.unit.ring(number)
+        for button in ("2", "3"):
+            rang = await watch.next()
+            assert isinstance(rang, DoorbellRang) and rang.button == button
+            keys.append(rang.key)
+        assert isinstance(await watch.next(), StateRead)
+        assert len(set(keys)) == 3
+        assert len(w.requests("log/subscribe")) == 2
+        assert len(w.unit.log._channels) == 1
+
+
+async def test_settings_that_changed_in_a_gap_are_seen_after_it() -> None:
+    async with world(quirks=Quirks(history=20)) as w, watching(w) as watch:
+        await watch.state()
+        w.unit.configure_switch(1, MONOSTABLE)
+        w.unit.log._channels.clear()
+        for _ in range(20):
+            w.unit.ring()  # pushes the news out of the history
+        fresh = await watch.next()
+        while not isinstance(fresh, StateRead):
+            fresh = await watch.next()
+        await w.link.unlock(w.device, 5.0)
+        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=trigger"
+
+
+async def test_two_watchers_of_a_device_both_hear_everything() -> None:
+    async with world() as w, watching(w) as one, watching(w) as other:
+        await w.clock.advance(60)
+        await one.state()
+        await other.state()
+        for number in (1, 2):
+            w.unit.ring(number)
+            rang = await one.next()
+            assert isinstance(rang, DoorbellRang) and rang.button == str(number)
+            assert (await other.next()).key == rang.key
+
+
+@pytest.mark.parametrize("wire", ["in-process", "socket"])
+async def test_closing_the_link_ends_its_watchers(wire: str) -> None:
+    async with world(wire) as w, watching(w) as watch:
+        await watch.state()
+        going = asyncio.ensure_future(watch.next())
+        await settled(w)
+        await w.link.close()
+        with pytest.raises(Offline):
+            await going
+
+
+@pytest.mark.parametrize("wire", ["in-process", "socket", "tls"])
+async def test_power_cut_ends_the_watch_and_a_new_one_works(wire: str) -> None:
+    async with world(wire) as w:
+        async with watching(w) as watch:
+            await watch.state()
+            going = asyncio.ensure_future(watch.next())
+            await settled(w)
+            cut = asyncio.ensure_future(w.unit.power_cut(30))
+            with pytest.raises(Offline):
+                await going
+        await until(lambda: w.unit.is_off)
+        await w.clock.advance(31)
+        await cut
+        await w.unit.power.settled()
+        async with watching(w) as watch:
+            await watch.state()
+            assert isinstance(await watch.next(), StateRead), "the log tells of the start"
+            w.unit.ring(5)
+            rang = await watch.next()
+            assert isinstance(rang, DoorbellRang) and rang.button == "5"
 
 
 @pytest.mark.parametrize("loses", [True, False])
@@ -277,6 +419,13 @@ async def test_device_without_a_log_is_asked_how_it_stands_now_and_then() -> Non
             await asyncio.sleep(0)
             await w.clock.advance(60)
             assert (await going).report.locked is False
+
+            # Nobody tells of changed settings either, so they are asked for too.
+            w.unit.configure_switch(1, SwitchConfig(enabled=False))
+            going = asyncio.ensure_future(watch.state())
+            await asyncio.sleep(0)
+            await w.clock.advance(60)
+            assert (await going).report.locked is None
 
 
 async def test_account_without_privileges_for_events_still_gets_reports() -> None:

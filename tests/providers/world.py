@@ -47,6 +47,10 @@ class World:
     """The login the link will use when it first needs it."""
     stop: Callable[[], Any]
     """Pulls the plug."""
+    drop: Callable[[], None]
+    """The device cuts every connection it has."""
+    url: str = "http://twin"
+    fingerprint: str = ""
     device: str = DEVICE
 
     def requests(self, path: str = "") -> list[tuple[str, str, str]]:
@@ -95,6 +99,9 @@ async def world(
             async def stop() -> None:
                 is_up[0] = False
                 factory.drop()
+
+            drop = factory.drop
+            url, fingerprint = "http://twin", ""
         else:
             running = await stack.enter_async_context(
                 await start_units(
@@ -121,12 +128,15 @@ async def world(
             async def stop() -> None:
                 await listener.close()
 
+            drop = listener.emulated.drop
+            url, fingerprint = listener.url, listener.fingerprint or ""
+
         async def connect(_ref: str, login: Mapping[str, Any]) -> TwoNClient:
             return client(login["username"], login["password"])
 
         link = TwoNLink(WORKSPACE, {DEVICE: secret}, connect, clock)
         stack.push_async_callback(link.close)
-        yield World(link, unit, clock, wire, client, secret, stop)
+        yield World(link, unit, clock, wire, client, secret, stop, drop, url, fingerprint)
 
 
 def code(pin: str = "040718", *, ref: str = GUEST, name: str = "Guest", **times: int | None) -> WantedCode:

@@ -54,10 +54,9 @@ _DIRECTORY_BYTES: Final = 32 * _MIB
 """10,000 entries with every field set stay below."""
 _SENDS: Final = 4
 """Of one request at most: unasked, after a challenge, after a stale nonce, and one clean retry."""
-
-_ROUNDS: Final = 3
-"""Of the loop, until an end of line that has arrived is known: one to come up, one to read it, one in between for an
-intercom in this process."""
+_ROUNDS: Final = 5
+"""Of the loop, until an end of line that has arrived is known: one to come up, one to read it, one through TLS, and two
+in between for an intercom in this process."""
 
 Query = Mapping[str, str | int]
 

@@ -88,20 +88,29 @@ async def fetch_certificate_pin(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    trouble = OSError(f"{host} has no address")
     async with asyncio.timeout(timeout):
         loop = asyncio.get_running_loop()
-        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        address = infos[0][4][0]
-        assert isinstance(address, str)
-        _check(address, allowed)
-        _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
         try:
-            shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        finally:
-            writer.transport.abort()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-    return hashlib.sha256(shown).hexdigest()
+            infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except UnicodeError:
+            raise trouble from None
+        for info in infos:
+            address = str(info[4][0])
+            try:
+                _check(address, allowed)
+                _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
+            except OSError as exc:
+                trouble = exc
+                continue
+            try:
+                shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            finally:
+                writer.transport.abort()
+                with contextlib.suppress(OSError):
+                    await writer.wait_closed()
+            return hashlib.sha256(shown).hexdigest()
+    raise trouble
 
 
 class InProcess(aiohttp.BaseConnector):

@@ -87,7 +87,7 @@ class Twins:
             attempt += 1
 
     async def open(self, workspace_id: str, owner: str, ref: str) -> Twin:
-        """A living twin. Raises: Offline when it is gone (its sandbox was reset)."""
+        """A living twin. Raises: Offline when it is gone (its sandbox was reset) or cannot be read."""
         twin = self._alive.get((workspace_id, ref))
         if twin is not None:
             return twin
@@ -98,7 +98,10 @@ class Twins:
             state = await self._store.load(workspace_id, BRAND, ref)
             if state is None:
                 raise Offline("This virtual device no longer exists: its sandbox was reset.")
-            unit = Unit.restore(state, clock=self._clock, quirks=_QUIRKS)
+            try:
+                unit = Unit.restore(state, clock=self._clock, quirks=_QUIRKS)
+            except ValueError as exc:
+                raise Offline("This virtual device was kept by another version of this server.") from exc
             twin = Twin(workspace_id, owner, ref, unit, protocol_factory(unit, is_secure=True))
             unit.persist = self._persist(twin)
             unit.on_change = lambda: self._changed(twin)
@@ -111,10 +114,11 @@ class Twins:
 
     async def forget(self, workspace_id: str) -> None:
         """A sandbox is reset: its twins end, and their state with them."""
-        for key, twin in [item for item in self._alive.items() if item[0][0] == workspace_id]:
-            del self._alive[key]
-            await self._end(twin)
-        await self._store.forget(workspace_id)
+        async with self._turn:  # a twin being opened meanwhile would write its state back later
+            for key, twin in [item for item in self._alive.items() if item[0][0] == workspace_id]:
+                del self._alive[key]
+                await self._end(twin)
+            await self._store.forget(workspace_id)
 
     async def close(self) -> None:
         """Save what is not saved yet, and end all twins. Never raises."""

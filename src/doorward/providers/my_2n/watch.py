@@ -58,6 +58,7 @@ class _Follower:
         self._intercom = intercom
         self._translator = Translator(intercom.number)
         self._channel: int | None = None
+        self._seen = intercom.seen
         self._reads = 0
 
     async def events(self) -> AsyncIterator[DeviceEvent]:
@@ -100,7 +101,8 @@ class _Follower:
                     intercom.door_open = event.is_open
                 yield event
             # Only now: a batch that its reader could not finish comes again, and repeats are known by their keys. So
-            # does one with a refusal that is held back: it would be lost with this watcher.
+            # does, for the next watcher, one with a refusal that is held back: it would be lost with this one.
+            self._seen = seen
             if not self._translator.is_waiting:
                 intercom.seen = seen
             if told.is_stale:
@@ -109,7 +111,7 @@ class _Follower:
             if len(batch) >= BATCH:
                 wait = 0
             elif is_stale:
-                is_stale, wait = False, 0
+                is_stale, wait = False, int(self._translator.is_waiting)
                 yield await self._state()
             else:
                 wait = 1 if self._translator.is_waiting else PULL_S
@@ -119,8 +121,8 @@ class _Follower:
         if again:
             await self.let_go()
         include = "new"
-        if intercom.seen is not None:
-            gap = math.ceil(intercom.clock.monotonic() - intercom.seen.at) + BACKFILL_MARGIN_S
+        if self._seen is not None:
+            gap = math.ceil(intercom.clock.monotonic() - self._seen.at) + BACKFILL_MARGIN_S
             include = f"-{min(gap, BACKFILL_MAX_S)}"
         names: list[str] = []
         with suppress(Refusal):
@@ -133,8 +135,8 @@ class _Follower:
         await intercom.note_boot()
         if intercom.boot != before:
             self._translator.reset()
-        if intercom.seen is None:
-            intercom.seen = Seen(intercom.boot, 0, began_at)
+        if self._seen is None:
+            self._seen = intercom.seen = Seen(intercom.boot, 0, began_at)
 
     async def _state(self) -> StateRead:
         """Ask how it stands. Everything that happens from the subscription on comes as an event besides."""
@@ -147,7 +149,7 @@ class _Follower:
     def _unseen(self, batch: list[dict[str, Any]], began_at: float) -> tuple[list[dict[str, Any]], Seen]:
         """The events that were not handed on before, and how far the log is read with them."""
         intercom = self._intercom
-        seen = intercom.seen
+        seen = self._seen
         last = seen.event_id if seen is not None and seen.boot == intercom.boot else 0
         new = []
         for event in batch:
