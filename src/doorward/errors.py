@@ -2,7 +2,7 @@
 
 ApiError
 ├ BadRequest (400)        InvalidInput, InvalidQueryParams, InvalidContentType, MismatchedPageParameters,
-│                         DeviceUnmanaged, DeviceManaged, DeviceTypeNotSupported, WorkspaceNotSandbox, …
+│                         DeviceUnmanaged, DeviceManaged, DeviceTypeNotSupported, …
 ├ Unauthorized (401)      WorkspaceOfHeaderNotFound, ClientSessionNotFound
 ├ NotFound (404)          one class per resource
 ├ MethodNotAllowed (405)
@@ -107,12 +107,6 @@ class DeviceTypeNotSupported(BadRequest):
     """The device cannot do this."""
 
     type = "device_type_not_supported"
-
-
-class WorkspaceNotSandbox(BadRequest):
-    """Only sandbox workspaces can do this."""
-
-    type = "workspace_not_sandbox"
 
 
 class DeviceIsOffline(BadRequest):
