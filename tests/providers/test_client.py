@@ -26,8 +26,16 @@ from doorward.providers.base import (
 from doorward.providers.my_2n import troubles
 from doorward.providers.my_2n.client import Timeouts, TwoNClient
 from doorward.providers.my_2n.driver import TwoNLink
-from doorward.providers.my_2n.emulator import Account, Quirks, Service, ServiceSettings, SwitchConfig, start_units
-from doorward.providers.my_2n.transport import fetch_certificate_pin
+from doorward.providers.my_2n.emulator import (
+    Account,
+    Quirks,
+    Service,
+    ServiceSettings,
+    SwitchConfig,
+    protocol_factory,
+    start_units,
+)
+from doorward.providers.my_2n.transport import InProcess, fetch_certificate_pin
 from doorward.providers.my_2n.troubles import (
     AddressNotAllowed,
     Busy,
@@ -265,6 +273,27 @@ async def test_closing_ends_what_is_under_way_and_what_waits(w: World, client: T
     await client.close()
     results = await asyncio.gather(*commands, pull, return_exceptions=True)
     assert [type(r).__name__ for r in results] == ["NoAnswer", "NoAnswer", "Unreachable", "NoAnswer"]
+
+
+async def test_command_that_was_still_connecting_when_the_client_closed_is_not_carried_out(w: World) -> None:
+    go, connecting = asyncio.Event(), asyncio.Event()
+
+    class Slow(InProcess):
+        async def _create_connection(self, *asked: Any) -> Any:
+            connecting.set()
+            await go.wait()
+            return await super()._create_connection(*asked)
+
+    factory = protocol_factory(w.unit)
+    client = w.client(connector=lambda: Slow(factory))
+    commanding = asyncio.ensure_future(client.switch_ctrl(1, "on"))
+    await connecting.wait()
+    await client.close()
+    go.set()
+    with pytest.raises((Unreachable, NoAnswer)):
+        await commanding
+    assert not w.requests("switch/ctrl")
+    await factory.close()
 
 
 async def test_device_that_drips_is_waited_for_no_longer_than_agreed() -> None:

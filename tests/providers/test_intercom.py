@@ -480,6 +480,15 @@ async def test_many_codes_whose_reply_is_lost_are_looked_up(kind: str) -> None:
         assert len(w.requests("dir/create")) == 1
 
 
+async def test_one_of_many_codes_may_stay_unknown() -> None:
+    async with world() as w:
+        w.unit.faults.arm("http-500", path="dir/create", times=2)
+        wanted = [code(f"77{n:04d}", ref=ref) for n, ref in enumerate(MANY[:3])]
+        first, *rest = await w.link.set_codes(w.device, wanted)
+        assert isinstance(first, OutcomeUnknown)
+        assert rest == [Written.CONFIRMED] * 2
+
+
 async def test_two_of_many_codes_that_share_a_pin_are_told_apart() -> None:
     async with world() as w:
         outcomes = await w.link.set_codes(w.device, [code("1111"), code("1111", ref=OTHER)])
