@@ -15,7 +15,15 @@ from py2n.model import Py2NConnectionData
 from requests.auth import HTTPBasicAuth, HTTPDigestAuth
 
 from doorward.clock import Clock
-from doorward.providers.my_2n.emulator import Quirks, Running, Service, ServiceSettings, SwitchConfig, start_units
+from doorward.providers.my_2n.emulator import (
+    Account,
+    Quirks,
+    Running,
+    Service,
+    ServiceSettings,
+    SwitchConfig,
+    start_units,
+)
 
 from .client import device, user
 
@@ -132,3 +140,14 @@ async def test_tls_serves_with_a_self_signed_certificate() -> None:
             pinned = aiohttp.Fingerprint(bytes.fromhex(fingerprint))
             async with session.get(running.urls[0] + ON, ssl=pinned) as response:
                 assert await response.json() == {"success": True}
+
+
+async def test_a_user_name_with_quotes_can_log_in_with_digest() -> None:
+    name = 'ja"ne\\doe'
+    async with await start_units(accounts=[Account(name, "1234")]) as running:
+        digest = aiohttp.DigestAuthMiddleware(name, "1234")
+        async with (
+            aiohttp.ClientSession(middlewares=[digest]) as session,
+            session.get(running.urls[0] + "/api/switch/caps") as reply,
+        ):
+            assert reply.status == 200

@@ -254,7 +254,8 @@ class Gate:
     def _digest(self, text: str, method: str, target: str) -> Admitted | Challenged:
         fields = {key.lower(): quoted or bare for key, quoted, bare in _PAIR.findall(text)}
         nonce, uri, qop = fields.get("nonce", ""), fields.get("uri", ""), fields.get("qop", "")
-        account = self._accounts.get(fields.get("username", ""))
+        # A quoted string: `\"` stands for a quote (RFC 7616, 3.4).
+        account = self._accounts.get(re.sub(r"\\(.)", r"\1", fields.get("username", "")))
         if fields.get("algorithm", "md5").lower() != "md5" or (not qop and not self.quirks.digest_without_qop):
             return self._challenge("digest", wrong_password=True)
         ha1 = self._ha1[account.name] if account else self._nobody
