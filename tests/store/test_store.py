@@ -12,7 +12,7 @@ from tests.support.postgres import Cluster
 from tests.support.server import serving
 
 from doorward.clock import ManualClock
-from doorward.store import due, migrate
+from doorward.store import bookmarks, devices, due, migrate
 from doorward.store.db import Database, StoreBusy, StoreUnavailable, Tx
 from doorward.store.open import open_store
 
@@ -334,3 +334,13 @@ async def test_failures_are_counted_until_one_look_goes_well(db: Database) -> No
     assert len(await claim(db, "b", 200)) == 1
     await db.write(due.drop, "w", "k", "s")
     assert await due.next_at(db.read, "k") is None
+
+
+async def test_a_bookmark_is_moved_and_dropped_with_its_device(db: Database) -> None:
+    for value in ("1", "2"):
+        await db.write(bookmarks.put, "w", "d", "log", value)
+    await db.write(bookmarks.put, "w", "other", "log", "3")
+    assert await bookmarks.get(db.read, "w", "d", "log") == "2"
+    await db.write(devices.delete, "w", "d")
+    assert await bookmarks.get(db.read, "w", "d", "log") is None
+    assert await bookmarks.get(db.read, "w", "other", "log") == "3"

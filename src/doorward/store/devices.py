@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import msgspec
 
+from doorward.store import bookmarks
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
@@ -145,6 +146,7 @@ async def change(tx: Tx, row: DeviceRow, **values: Any) -> DeviceRow:
 
 async def delete(tx: Tx, workspace_id: str, device_id: str) -> int:
     await tx.run("DELETE FROM seen_device_events WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
+    await bookmarks.drop(tx, workspace_id, device_id)
     return await tx.run("DELETE FROM devices WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
 
 
