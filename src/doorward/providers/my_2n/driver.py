@@ -80,6 +80,7 @@ class TwoNLink:
         """As `base.ProgramsCodes.read_codes`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.codes.read()
 
     async def set_code(self, device: str, code: WantedCode) -> Written:
@@ -87,18 +88,21 @@ class TwoNLink:
         the end of the one `ends_at` is in."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.codes.set(code)
 
     async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> list[Written | ProviderError]:
         """As `base.ProgramsManyCodes.set_codes`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.codes.set_all(codes)
 
     async def remove_code(self, device: str, ref: str) -> None:
         """As `base.ProgramsCodes.remove_code`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             await one.codes.remove(ref)
 
     async def watch(self, device: str) -> AsyncGenerator[DeviceEvent, None]:
@@ -144,6 +148,7 @@ class TwoNLink:
                 ref=ref,
                 device_id=int(secret.get("device_id") or number_of(ref)),
                 number=int(secret.get("switch") or 1),
+                serial=ref if "url" in secret else None,
             )
             one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner))
             return one

@@ -16,7 +16,7 @@ from doorward.clock import Clock
 from doorward.providers.base import DeviceReport, Issue, Moved, Refused
 
 from .client import TwoNClient
-from .troubles import ActionFailed, DeviceTrouble, PrivilegeMissing, Refusal, Unreachable
+from .troubles import ActionFailed, AnotherDevice, DeviceTrouble, PrivilegeMissing, Refusal, Unreachable
 
 DEVICE_TYPE: Final = "two_n_intercom"
 MANUFACTURER: Final = "two_n"
@@ -72,14 +72,24 @@ class Seen:
 
 
 class Intercom:
-    """One device of a link. `number` is its access switch."""
+    """One device of a link. `number` is its access switch; `serial` is what must answer, None: whatever does."""
 
-    def __init__(self, client: TwoNClient, clock: Clock, *, ref: str, device_id: int, number: int = 1) -> None:
+    def __init__(
+        self,
+        client: TwoNClient,
+        clock: Clock,
+        *,
+        ref: str,
+        device_id: int,
+        number: int = 1,
+        serial: str | None = None,
+    ) -> None:
         self.client = client
         self.clock = clock
         self.ref = ref
         self.device_id = device_id
         self.number = number
+        self.serial = serial
         self.watchers = 0
         """How many are told of changed settings right now."""
         self.door_open: bool | None = None
@@ -108,11 +118,22 @@ class Intercom:
         self._kept[name] = (self.clock.monotonic(), value)
         return value
 
+    async def identify(self) -> None:
+        """Make sure that this device answers, and no other one that has its address now. Raises: DeviceTrouble."""
+        if self.serial is not None and self._find("identity") is None:
+            self._must_be_it(await self.client.system_info())
+
+    def _must_be_it(self, info: Mapping[str, Any]) -> None:
+        if self.serial is not None and info.get("serialNumber") != self.serial:
+            raise AnotherDevice("system/info")
+        self._keep("identity", True)
+
     async def switch(self) -> Switch:
         """The access switch. A disabled one is asked for every time.
 
         Raises: Refused when the device has no such switch; DeviceTrouble.
         """
+        await self.identify()
         switch: Switch | None = self._find("switch")
         if switch is not None:
             return switch
@@ -156,6 +177,7 @@ class Intercom:
     async def report(self) -> DeviceReport:
         """Ask the device who it is and how it stands. Raises: Refused, DeviceTrouble."""
         info = await self.client.system_info()
+        self._must_be_it(info)
         switch = await self.switch()
         try:
             template = await self.template()
