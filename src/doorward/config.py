@@ -41,6 +41,9 @@ class Config(BaseSettings):
     """Seconds after which a lock or unlock that was not sent yet is given up."""
     rate_limits: Literal["default", "documented", "off"] = "default"
     """Seam's per-device limits. `documented`: everywhere; `default`: in production workspaces only; `off`: nowhere."""
+    mass_removal_guard: str = Field("20%", pattern=r"^(off|[0-9]{1,2}%|100%|[0-9]{1,6})$")
+    """How many access codes may vanish from a device, or be tidied away there, in one go before that is doubted: a
+    share (at least 5 codes), a number, or `off`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["text", "json"] = "text"
