@@ -20,7 +20,7 @@ from msgspec import UnsetType
 from doorward import __version__
 from doorward.api.params import Params
 from doorward.api.route import ROUTES, Route
-from doorward.wire.access_code import AccessCode, GeneratedCode
+from doorward.wire.access_code import AccessCode, GeneratedCode, UnmanagedAccessCode
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.connect_webview import ConnectWebview
 from doorward.wire.connected_account import ConnectedAccount
@@ -37,6 +37,7 @@ RESOURCES: dict[type[msgspec.Struct], tuple[str, str | None]] = {
     ConnectedAccount: ("connected_account", "/connected_accounts"),
     Device: ("device", "/devices"),
     DeviceProvider: ("device_provider", "/devices"),
+    UnmanagedAccessCode: ("unmanaged_access_code", "/access_codes/unmanaged"),
     UnmanagedDevice: ("unmanaged_device", "/devices/unmanaged"),
     Event: ("event", "/events"),
     GeneratedCode: ("generated_code", "/access_codes"),
@@ -73,6 +74,7 @@ MARKS = {
     "access_code": ("is_access_code_error", "is_device_error", "is_connected_account_error"),
     "connected_account": ("is_connected_account_error",),
     "device": ("is_device_error", "is_connected_account_error"),
+    "unmanaged_access_code": ("is_device_error", "is_connected_account_error"),
     "unmanaged_device": ("is_device_error", "is_connected_account_error"),
 }
 """Resource → the members of its errors that say what is wrong: itself, or what it depends on."""

@@ -138,8 +138,7 @@ async def part_of_device(
 
 async def managed_of_device(read: Reader, workspace_id: str, device_id: str) -> list[CodeRow]:
     rows = await read.all(
-        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 "
-        "ORDER BY created_at, access_code_id",
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 ORDER BY created_at, access_code_id",
         workspace_id,
         device_id,
     )
