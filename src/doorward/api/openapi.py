@@ -79,6 +79,36 @@ MARKS = {
 }
 """Resource → the members of its errors that say what is wrong: itself, or what it depends on."""
 
+_MODIFIED = {
+    "change_type": {
+        "type": "string",
+        "enum": ["modified", "removed"],
+        "description": "What somebody else did to the code at the device.",
+    },
+    "modified_fields": {
+        "type": "array",
+        "description": "What was changed there.",
+        "items": {
+            "type": "object",
+            "properties": {
+                "field": {"type": "string", "description": "`code`, `name`, `starts_at` or `ends_at`."},
+                "from": {"type": "string", "nullable": True, "description": "What it was."},
+                "to": {"type": "string", "nullable": True, "description": "What it became."},
+            },
+            "required": ["field", "from", "to"],
+        },
+    },
+}
+DETAILS = {
+    ("access_code", "error"): {
+        **_MODIFIED,
+        "managed_access_code_id": {"type": "string", "format": "uuid", "description": "The code that has the PIN."},
+        "unmanaged_access_code_id": {"type": "string", "format": "uuid", "description": "The code that has the PIN."},
+    },
+    ("access_code", "warning"): _MODIFIED,
+}
+"""Resource and kind → members that only some of its issues have."""
+
 
 def document(base_url: str) -> dict[str, Any]:
     """The description, for a server at this address."""
@@ -266,6 +296,7 @@ def _issue(kind: str, resource: str) -> dict[str, Any]:
             "message": {"type": "string", "description": "What happened, for people."},
             "created_at": {"type": "string", "format": "date-time", "description": "Since when."},
             **{mark: {"type": "boolean", "description": "Whose error it is."} for mark in marks},
+            **DETAILS.get((resource, kind), {}),
         },
         "required": ["created_at", f"{kind}_code", "message"],
         "additionalProperties": True,
@@ -334,7 +365,7 @@ def _event(event_type: str, cls: type[Event]) -> dict[str, Any]:
 
 def _route_of(event_type: str) -> str:
     subject = event_type.split(".")
-    return "/devices/unmanaged" if subject[:2] == ["device", "unmanaged"] else f"/{subject[0]}s"
+    return f"/{subject[0]}s/unmanaged" if subject[1] == "unmanaged" else f"/{subject[0]}s"
 
 
 _ENDINGS = ("pending", "success", "error")
