@@ -48,7 +48,8 @@ def test_a_device_that_keeps_no_schedules_is_cleared_at_once() -> None:
 
 
 def test_a_code_that_was_changed_at_the_device_to_open_for_longer_does_not_wait() -> None:
-    longer = Code("1", "1", *[Content("n", "4711", None, NOW)] * 2, True, seen=Content("n", "4711", None, None))
+    set_by_us = Content("n", "4711", None, NOW)
+    longer = Code("1", "1", set_by_us, set_by_us, True, seen=Content("n", "4711", None, None))
     steps: list[plan.Step] = [Remove(longer)]
     assert plan.portion(steps, 0, keeps_schedules=True, now=NOW) == (steps, 0)
 

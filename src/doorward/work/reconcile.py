@@ -170,6 +170,7 @@ class Reconciler:
             begun={c.access_code_id: c.status == "set" for c in codes.values()},
         )
         steps, left = await self._portion(row, report, steps, now)
+        await self._directory.say(row)
         if any(not isinstance(step, plan.Begin) for step in steps):
             self._wrote_at[device_id] = now
             self._directory.ask(device_id, now + AFTER_WRITES_MS)
@@ -183,7 +184,6 @@ class Reconciler:
             at = await self._step(row, report, link, step, codes[step.code.code_id])
             if at is not None:
                 retry.append(at)
-        await self._directory.say(row)
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
         read_at = self._directory.next_at(device_id, reading)
         times = [read_at, *retry, *(at for at in (wake, change) if at is not None)]
@@ -376,7 +376,10 @@ class Reconciler:
             return None
         now = core.clock.now()
         code = problems.code_error(error, removing=removing)
-        is_news = code not in {issue.code for issue in problems.read(row.errors_json)}
+        known = problems.read(row.errors_json)
+        is_news = code not in {issue.code for issue in known}
+        # The failure before is old; that somebody else changed the code stands until it is repaired.
+        errors = problems.write([one for one in known if one.code in (code, rules.CONFLICT)])
         failures = row.failures + 1
         pause = BACKOFF_S[min(row.failures, len(BACKOFF_S) - 1)] * 1000
         retry_at = now + pause if problems.can_retry(error) or removing else 2**62
@@ -396,7 +399,7 @@ class Reconciler:
         row = await store.change(
             tx,
             row,
-            errors_json=problems.with_issue("[]" if is_news else row.errors_json, code, text, now, **data),
+            errors_json=problems.with_issue(errors, code, text, now, **data),
             failures=failures,
             breaker_json=breaker.write(struck),
             retry_at=retry_at,
