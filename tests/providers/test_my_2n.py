@@ -262,7 +262,7 @@ async def test_code_survives_a_kill_right_after_it_was_acknowledged(server: Serv
     after = server.killed()
     again, same = await after.connect()
     assert same == ref
-    (found,) = await again.read_codes(ref)
+    (found,) = (await again.read_codes(ref)).codes
     assert (found.ref, found.pin, found.is_ours) == (GUEST, "040718", True)
     await again.close()
     await link.close()
@@ -408,7 +408,7 @@ async def test_write_that_could_not_be_kept_is_kept_as_soon_as_that_is_possible(
     await until(lambda: not server.twin(ref).is_dirty)
     after = server.killed()
     again, _ = await after.connect()
-    assert len(await again.read_codes(ref)) == 1
+    assert len((await again.read_codes(ref)).codes) == 1
     await again.close()
     await link.close()
     await after.provider.close()
@@ -489,7 +489,7 @@ async def main():
         await anext(watch)
         await link.set_code(ref, code())
         await watch.aclose()
-        assert len(await link.read_codes(ref)) == 1
+        assert len((await link.read_codes(ref)).codes) == 1
     await asyncio.gather(*map(one, refs))
     await link.close()
     await provider.close()

@@ -236,11 +236,11 @@ async def delete_device(tx: Tx, core: Core, device: DeviceRow) -> None:
     """Forget a device with its codes."""
     about = about_device(device)
     await tx.lock("device", device.workspace_id, device.device_id)
-    for code in await access_codes.of_device(tx, device.workspace_id, device.device_id):
-        await access_codes.delete(tx, device.workspace_id, code.access_code_id)
+    for code in await access_codes.managed_of_device(tx, device.workspace_id, device.device_id):
         pin = codes.pin_of(core, code)
         deleted = code_event.AccessCodeDeleted(access_code_id=code.access_code_id, code=pin, **about)
         await emit(tx, core, device.workspace_id, deleted)
+    await access_codes.delete_of_device(tx, device.workspace_id, device.device_id)
     await action_attempts.delete_of_device(tx, device.workspace_id, device.device_id)
     await due.drop(tx, device.workspace_id, devices.RECONCILE, device.device_id)
     await device_store.delete(tx, device.workspace_id, device.device_id)

@@ -190,9 +190,29 @@ class FoundCode:
     starts_at: int | None
     ends_at: int | None
     owner: str = ""
+    is_kept_elsewhere: bool = False
+    """Another system maintains it (a cloud, an access manager): it cannot be taken over, and not be deleted here."""
 
     def __repr__(self) -> str:
         return f"FoundCode(ref={self.ref!r}, is_ours={self.is_ours}, …)"
+
+
+@dataclass(frozen=True)
+class CodesRead:
+    """What a read of a device's codes showed. It is complete for its kind: what was cut short raises instead."""
+
+    codes: tuple[FoundCode, ...]
+    """Whole: every code on the device. Else: those that were added or changed since the place."""
+    gone: tuple[str, ...] = ()
+    """Refs of entries that the device says are deleted, or have no code any more. Whole: empty, absence says it."""
+    is_whole: bool = True
+    place: str | None = None
+    """Where the next read goes on, in the driver's own words; None: it can only read everything."""
+    is_reset: bool = False
+    """The place that was given belongs to a directory that is no more (a factory reset, a restored backup)."""
+
+    def __repr__(self) -> str:
+        return f"CodesRead({len(self.codes)} codes, {len(self.gone)} gone, is_whole={self.is_whole})"
 
 
 class Written(enum.Enum):
@@ -296,8 +316,15 @@ class Locks(Protocol):
 class ProgramsCodes(Protocol):
     """Reads, sets and removes PINs."""
 
-    async def read_codes(self, device: str) -> list[FoundCode]:
-        """All codes on the device, ours and others'. A partial read raises: it never looks like an empty one."""
+    async def read_codes(self, device: str, place: str | None = None, *, whole: bool = False) -> CodesRead:
+        """The codes on the device, ours and others': what changed since `place`, or all of them.
+
+        Without a place, with one that the device cannot go on from, or with `whole`, everything is read. The caller
+        keeps the new place once it has stored what was read, so a place never promises more than is known.
+        A read that was cut short raises (it never looks like an empty one), and so does a reply from before `place`.
+
+        Raises: Offline, NotAuthorized, Unsupported, DoubtfulAnswer, Refused.
+        """
 
     async def set_code(self, device: str, code: WantedCode) -> Written:
         """Make the device hold this code. Calling it again with the same code changes nothing.
@@ -400,6 +427,7 @@ class Discovers(Protocol):
 # ├ NotAuthorized           stop the device (or account), ask the owner to log in again
 # ├ Unsupported             never retry; the request must change
 # ├ Refused                 retry with back-off, counted
+# │ ├ DoubtfulAnswer        believe nothing of it; read again later
 # │ ├ CodeRejected          say why on the code; stop until it changes
 # │ ├ DuplicateCode         say which one, if known
 # │ └ NoRoom                try again when a code leaves
@@ -448,6 +476,10 @@ class Unsupported(ProviderError):
 
 class Refused(ProviderError):
     """The device refused."""
+
+
+class DoubtfulAnswer(Refused):
+    """The device's answer is older than what it told before, or was cut short."""
 
 
 class CodeRejected(Refused):

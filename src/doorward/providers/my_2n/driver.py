@@ -13,9 +13,9 @@ from typing import Any
 
 from doorward.clock import Clock
 from doorward.providers.base import (
+    CodesRead,
     DeviceEvent,
     DeviceReport,
-    FoundCode,
     Moved,
     NotAuthorized,
     Offline,
@@ -76,12 +76,12 @@ class TwoNLink:
         with _border():
             return await one.intercom.unlock(timeout)
 
-    async def read_codes(self, device: str) -> list[FoundCode]:
+    async def read_codes(self, device: str, place: str | None = None, *, whole: bool = False) -> CodesRead:
         """As `base.ProgramsCodes.read_codes`."""
         one = await self._of(device)
         with _border():
             await one.intercom.identify()
-            return await one.codes.read()
+            return await one.codes.read(place, whole=whole)
 
     async def set_code(self, device: str, code: WantedCode) -> Written:
         """As `base.ProgramsCodes.set_code`. Times are kept in whole seconds: from the second `starts_at` is in, to
