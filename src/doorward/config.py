@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-DEVICE_NETWORKS = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7, 127.0.0.0/8, ::1/128"
-"""RFC 1918, its counterpart for IPv6 (RFC 4193), and loopback."""
+from doorward.networks import DEVICE_NETWORKS, Networks, Ranges
 
 
 def default_data_dir() -> Path:
@@ -55,6 +54,18 @@ class Config(BaseSettings):
     """How much is logged."""
     log_format: Literal["text", "json"] = "text"
     """`json` for machines."""
+
+    @field_validator("device_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        Networks.parse(text)
+        return text
+
+    @field_validator("device_discovery")
+    @classmethod
+    def _are_ranges(cls, text: str) -> str:
+        Ranges.parse(text)
+        return text
 
     @classmethod
     def settings_customise_sources(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from doorward.clock import ManualClock
+from doorward.networks import Networks
 from doorward.providers.base import (
     AccountAccess,
     AccountLogin,
@@ -28,7 +29,6 @@ from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.direct import Direct
 from doorward.providers.my_2n.driver import TwoNLink, number_of
 from doorward.providers.my_2n.emulator import Account, Privilege, start_units
-from doorward.providers.my_2n.networks import Networks
 from doorward.providers.my_2n.provider import MyTwoN
 from doorward.providers.my_2n.troubles import NoAnswer, NotTheApi
 from doorward.providers.my_2n.twins import SAVE_S, Twin
@@ -470,7 +470,7 @@ async def test_watching_a_twin_sees_what_people_do_there(server: Server) -> None
 ROOT = Path(__file__).parents[2]
 UVLOOP = """
 import asyncio, uvloop
-from doorward.providers.my_2n.networks import Networks
+from doorward.networks import Networks
 from doorward.providers.my_2n.provider import MyTwoN
 from tests.providers.world import JANE, MemoryStore, code
 from tests.providers.test_my_2n import LOGIN, SANDBOX

@@ -16,12 +16,12 @@ from doorward.core import devices as rules
 from doorward.core.context import Core
 from doorward.core.webviews import Order
 from doorward.crypto import Vault
+from doorward.networks import Networks, Ranges
 from doorward.providers.my_2n.direct import Direct
 from doorward.providers.my_2n.emulator import Account, Privilege, Service, start_units
 from doorward.providers.my_2n.emulator.auth import ServiceSettings
 from doorward.providers.my_2n.emulator.listener import Listener
 from doorward.providers.my_2n.emulator.quirks import Quirks
-from doorward.providers.my_2n.networks import Networks, Ranges
 from doorward.providers.my_2n.provider import MyTwoN
 from doorward.store import devices as store
 from doorward.store.devices import DeviceRow

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from doorward.networks import Networks, Ranges
 from doorward.providers.base import (
     AccountLogin,
     AskAgain,
@@ -27,7 +28,6 @@ from doorward.providers.base import (
 from .checkup import Checked, check
 from .client import TwoNClient
 from .discovery import discover
-from .networks import Networks, Ranges
 from .probe import Found, probe
 
 MOST_ADDRESSES: Final = 50

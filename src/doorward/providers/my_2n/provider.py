@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from doorward.clock import Clock
-from doorward.config import DEVICE_NETWORKS, Config
+from doorward.config import Config
+from doorward.networks import DEVICE_NETWORKS, Networks, Ranges
 from doorward.providers.base import (
     AccountAccess,
     AccountLogin,
@@ -30,7 +31,6 @@ from .checkup import WRONG_LOGIN, check
 from .client import TwoNClient
 from .direct import Direct
 from .driver import TwoNLink, number_of
-from .networks import Networks, Ranges
 from .twins import BRAND, PASSWORD, Twins
 
 _ADDRESS: Final = re.compile(r"[^@\s]+@example\.com")
