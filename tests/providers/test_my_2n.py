@@ -175,7 +175,7 @@ async def test_missing_privilege_is_named(server: Server, lacking: set[Privilege
 async def test_guide_works(server: Server) -> None:
     link, ref = await server.connect()
     report = await link.read_device(ref)
-    assert (report.name, report.locked, report.metadata) == ("Device 0", True, {"device_id": 1})
+    assert (report.name, report.locked, report.metadata["device_id"]) == ("Device 0", True, 1)
     assert (await link.unlock(ref, 5.0)).locked is False
     assert (await link.read_device(ref)).locked is False
     assert (await link.lock(ref, 5.0)).locked is True

@@ -15,6 +15,7 @@ from doorward.providers.base import (
     DeviceReport,
     DoorbellRang,
     DoorMoved,
+    Issue,
     LockMoved,
     ProviderError,
     StateRead,
@@ -180,7 +181,7 @@ def fields_of(report: DeviceReport, warnings_json: str, now: int) -> dict[str, A
     gone = set(_ISSUE_TEXTS) - {issue.value for issue in report.issues}
     warnings = problems.without(warnings_json, *gone)
     for issue in report.issues:
-        warnings = problems.with_issue(warnings, issue.value, _ISSUE_TEXTS[issue.value], now)
+        warnings = problems.with_issue(warnings, issue.value, _sentence(issue, report), now)
     return {
         "device_type": report.device_type,
         "manufacturer": report.manufacturer,
@@ -202,8 +203,38 @@ _DENIED = {
     "timeout": ("credential_error", "The second code or card did not come in time."),
 }
 _ISSUE_TEXTS = {
-    "two_n_device_missing_timezone": "The intercom has no time zone. Set one on it before using time-bound codes.",
+    Issue.TWO_N_MISSING_TIME_ZONE: "The intercom has no time zone. Set one on it before using time-bound codes.",
+    Issue.CLOCK_WRONG: (
+        "The device's clock is {skew}. Codes with a start and an end open by the device's own clock, not by this "
+        "server's. Have it set its clock by a time server (NTP)."
+    ),
+    Issue.TWO_N_DIRECTORY_UNAVAILABLE: (
+        "The intercom does not let this server into its directory, so it takes no access codes. Enable the System "
+        "service on it under Services / HTTP API, and tick the privilege System – Control for our account."
+    ),
+    Issue.TWO_N_FIRMWARE_OUTDATED: (
+        "The intercom's firmware is old: before 2.35 it wants licences for most functions, and without the directory "
+        "service it takes no access codes. Update it, best to 2.50 or newer."
+    ),
+    Issue.TWO_N_SWITCH_UNAVAILABLE: (
+        "The switch that stands for the door is disabled on the intercom, or it has none of this number, so the door "
+        "cannot be unlocked. Enable it there under Hardware / Switches, or choose another one as door_switch."
+    ),
 }
+
+
+def _sentence(issue: Issue, report: DeviceReport) -> str:
+    """What a reader is told of a device's standing condition."""
+    return _ISSUE_TEXTS[issue].format(skew=_skew(report.clock_skew_s or 0))
+
+
+def _skew(seconds: int) -> str:
+    """A clock's error in words: `about 3 hours ahead`."""
+    size = abs(seconds)
+    unit, name = next((u, n) for u, n in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")) if size >= u)
+    if size < 2 * unit and unit > 1:  # "about 1 hour" may be nearly two
+        unit, name = {60: (1, "second"), 3600: (60, "minute"), 86_400: (3600, "hour")}[unit]
+    return f"about {round(size / unit)} {name}s {'ahead' if seconds > 0 else 'behind'}"
 
 
 async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport) -> None:

@@ -89,9 +89,14 @@ class AccountAccess:
 
 
 class Issue(enum.StrEnum):
-    """A standing condition of a device that its reader should know; the value is Seam's code."""
+    """A standing condition of a device that its reader should know; the value is its code: Seam's, where it has one."""
 
     TWO_N_MISSING_TIME_ZONE = "two_n_device_missing_timezone"
+    # Ours: Seam has no word for these.
+    CLOCK_WRONG = "device_clock_wrong"
+    TWO_N_DIRECTORY_UNAVAILABLE = "two_n_device_directory_unavailable"
+    TWO_N_FIRMWARE_OUTDATED = "two_n_device_firmware_outdated"
+    TWO_N_SWITCH_UNAVAILABLE = "two_n_device_door_switch_unavailable"
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,9 @@ class DeviceReport:
     door_open: bool | None = None
     has_entry_events: bool = False
     time_zone: str | None = None
+    clock_skew_s: int | None = None
+    """Seconds that the device's own clock is ahead of ours, coarsely; None when it does not tell. A driver lets it
+    change only when it has changed noticeably: each change is a new state of the device."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Members of the brand's own block (`two_n_metadata`), beside `device_name`."""
     issues: tuple[Issue, ...] = ()
