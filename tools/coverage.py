@@ -51,6 +51,10 @@ def page() -> str:
     for path in sorted(served.keys() | missing.keys()):
         route = served.get(path) or missing[path]
         lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary if path in served else 'not yet'} |")
+    lines += ["", "## Routes of our own", "", "Not part of Seam's documented API.", "", "| Route | Verbs | |", "|---|---|---|"]
+    for path, route in sorted(ROUTES.items()):
+        if route.undocumented:
+            lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary} |")
     lines += [
         "",
         "## Parameters that are taken but not honoured",

@@ -185,6 +185,16 @@ class Written(enum.Enum):
     """The device took it, but it has not been seen there yet."""
 
 
+@dataclass(frozen=True)
+class PictureSettings:
+    """Which pictures a device's camera takes."""
+
+    sizes: tuple[tuple[int, int], ...]
+    """Width and height in pixels, smallest first; never empty."""
+    sources: tuple[str, ...]
+    """`internal`, `external` or both, the device's own first."""
+
+
 # ---------------------------------------------------------------- what happens at devices
 
 
@@ -294,6 +304,23 @@ class ProgramsManyCodes(Protocol):
 
     async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> "list[Written | ProviderError]":
         """As `set_code` for each: an outcome each, in their order. Raises what stops all: Offline, NotAuthorized."""
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """Has a camera, or models of it have. Asking changes nothing; a picture is of now and never a kept one."""
+
+    async def picture_settings(self, device: str) -> PictureSettings:
+        """Sizes and sources that may be asked for.
+
+        Raises: Offline, NotAuthorized, Refused, Unsupported when this device has no camera.
+        """
+
+    async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
+        """A JPEG of at most 8 MiB, checked to be one. Size and source are of those that `picture_settings` tells.
+
+        Raises: Offline, NotAuthorized, Refused, Unsupported.
+        """
 
 
 @runtime_checkable

@@ -19,11 +19,13 @@ from doorward.providers.base import (
     Moved,
     NotAuthorized,
     Offline,
+    PictureSettings,
     ProviderError,
     WantedCode,
     Written,
 )
 
+from .camera import Camera
 from .client import TwoNClient
 from .codes import Codes, owner_tag
 from .intercom import Intercom
@@ -38,10 +40,11 @@ Connect = Callable[[str, Mapping[str, Any]], Awaitable[TwoNClient]]
 class _Device:
     intercom: Intercom
     codes: Codes
+    camera: Camera
 
 
 class TwoNLink:
-    """`Link`, `Locks`, `ProgramsCodes` and `Watches` for the devices whose secrets are given.
+    """`Link`, `Locks`, `ProgramsCodes`, `TakesPictures` and `Watches` for the devices whose secrets are given.
 
     A device's secret: `username`, `password`; `switch` (the access switch, 1 when missing), `device_id` (a number for
     people, made from the serial when missing), and for a device on the network `url` and `pin`.
@@ -101,6 +104,18 @@ class TwoNLink:
         with _border():
             await one.codes.remove(ref)
 
+    async def picture_settings(self, device: str) -> PictureSettings:
+        """As `base.TakesPictures.picture_settings`."""
+        one = await self._of(device)
+        with _border():
+            return await one.camera.settings()
+
+    async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
+        """As `base.TakesPictures.take_picture`."""
+        one = await self._of(device)
+        with _border():
+            return await one.camera.take(width, height, source)
+
     async def watch(self, device: str) -> AsyncGenerator[DeviceEvent, None]:
         """As `base.Watches.watch`. Close it with `aclose`, so that its channel at the device is closed too."""
         one = await self._of(device)
@@ -145,7 +160,7 @@ class TwoNLink:
                 device_id=int(secret.get("device_id") or number_of(ref)),
                 number=int(secret.get("switch") or 1),
             )
-            one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner))
+            one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner), Camera(intercom))
             return one
 
 

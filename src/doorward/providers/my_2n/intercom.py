@@ -98,13 +98,15 @@ class Intercom:
         """Settings changed: ask again."""
         self._kept.clear()
 
-    def _find(self, name: str) -> Any:
+    def find(self, name: str) -> Any:
+        """What was kept under this name, while it may be believed."""
         at, value = self._kept.get(name, (0.0, None))
         if value is not None and (self.watchers or self.clock.monotonic() - at < KEPT_UNWATCHED_S):
             return value
         return None
 
-    def _keep(self, name: str, value: Any) -> Any:
+    def keep(self, name: str, value: Any) -> Any:
+        """Keep what changes rarely."""
         self._kept[name] = (self.clock.monotonic(), value)
         return value
 
@@ -113,7 +115,7 @@ class Intercom:
 
         Raises: Refused when the device has no such switch; DeviceTrouble.
         """
-        switch: Switch | None = self._find("switch")
+        switch: Switch | None = self.find("switch")
         if switch is not None:
             return switch
         found = [row for row in await self.client.switch_caps() if row.get("switch") == self.number]
@@ -127,28 +129,28 @@ class Intercom:
             pulse_s=seconds if isinstance(seconds, int) else 0,
         )
         if switch.is_enabled:
-            self._keep("switch", switch)
+            self.keep("switch", switch)
         return switch
 
     async def template(self) -> Template:
         """What this model's directory can hold. Raises: DeviceTrouble."""
-        template: Template | None = self._find("template")
+        template: Template | None = self.find("template")
         if template is None:
             access = (await self.client.dir_template()).get("access")
             names = access if isinstance(access, Mapping) else {}
             template = Template("pin" in names, "validFrom" in names and "validTo" in names)
-            self._keep("template", template)
+            self.keep("template", template)
         return template
 
     async def zone(self) -> Zone:
         """The time zone, as far as the device tells: firmware before 2.44 does not."""
-        zone: Zone | None = self._find("zone")
+        zone: Zone | None = self.find("zone")
         if zone is None:
             try:
                 zone = _zone(await self.client.system_timezone())
             except Refusal:
                 zone = Zone(None)
-            self._keep("zone", zone)
+            self.keep("zone", zone)
         return zone
 
     # ------------------------------------------------------------ reading
