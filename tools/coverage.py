@@ -51,7 +51,15 @@ def page() -> str:
     for path in sorted(served.keys() | missing.keys()):
         route = served.get(path) or missing[path]
         lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary if path in served else 'not yet'} |")
-    lines += ["", "## Routes of our own", "", "Not part of Seam's documented API.", "", "| Route | Verbs | |", "|---|---|---|"]
+    lines += [
+        "",
+        "## Routes of our own",
+        "",
+        "Not part of Seam's documented API.",
+        "",
+        "| Route | Verbs | |",
+        "|---|---|---|",
+    ]
     for path, route in sorted(ROUTES.items()):
         if route.undocumented:
             lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary} |")

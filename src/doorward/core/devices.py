@@ -1,5 +1,7 @@
 """Devices: how they are shown, and how what they report becomes state and events."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ from msgspec import UNSET
 from doorward.core import problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
+from doorward.crypto import VaultError
 from doorward.errors import DeviceIsUnmanaged, DeviceNotFound
 from doorward.providers.base import (
     AccessDenied,
@@ -32,6 +35,8 @@ MANUFACTURERS = {"two_n": "2N"}
 ACCOUNT_ERRORS = ("account_disconnected",)
 LOGIN = "a device's login"
 """What a device's sealed login is bound to."""
+LASTING = ("switch",)
+"""Members of a device's login that outlive a new login: what its owner chose (`core/switches.py`)."""
 RECONCILE = "codes"
 """The kind of due row that says: make this device hold what it should."""
 
@@ -53,6 +58,16 @@ async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow:
     if not row.is_managed:
         raise DeviceIsUnmanaged(data={"device_id": device_id})
     return row
+
+
+def sealed_login(core: Core, row: DeviceRow | None, login: Mapping[str, Any]) -> str:
+    """A device's new login, to be stored, with what was chosen under the old one."""
+    chosen: dict[str, Any] = {}
+    if row is not None and row.secret_sealed is not None:
+        with suppress(VaultError):  # sealed under a lost key: a new login is the way out
+            old = core.vault.open_json(row.secret_sealed, LOGIN)
+            chosen = {name: old[name] for name in LASTING if name in old}
+    return core.vault.seal_json({**chosen, **login}, LOGIN)
 
 
 # ---------------------------------------------------------------- shown

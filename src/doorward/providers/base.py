@@ -323,6 +323,27 @@ class TakesPictures(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class SwitchChosen:
+    """Another of a device's switches can stand for its door."""
+
+    secret: Mapping[str, Any]
+    """What to set in the device's stored login: later links then use this switch."""
+    report: DeviceReport
+    """The device as it is with this switch for its door."""
+
+
+@runtime_checkable
+class ChoosesSwitch(Protocol):
+    """Has several switches, one of which stands for the door."""
+
+    async def choose_switch(self, device: str, number: int) -> SwitchChosen:
+        """Ask the device about one of its switches. Nothing is changed, neither there nor on this link.
+
+        Raises: Offline, NotAuthorized, Refused; Unsupported when it has no such switch or it is disabled.
+        """
+
+
 @runtime_checkable
 class Watches(Protocol):
     """Tells what happens at a device."""

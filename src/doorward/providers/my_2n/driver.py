@@ -21,6 +21,7 @@ from doorward.providers.base import (
     Offline,
     PictureSettings,
     ProviderError,
+    SwitchChosen,
     WantedCode,
     Written,
 )
@@ -44,7 +45,8 @@ class _Device:
 
 
 class TwoNLink:
-    """`Link`, `Locks`, `ProgramsCodes`, `TakesPictures` and `Watches` for the devices whose secrets are given.
+    """`Link`, `Locks`, `ChoosesSwitch`, `ProgramsCodes`, `TakesPictures` and `Watches` for the devices whose secrets
+    are given.
 
     A device's secret: `username`, `password`; `switch` (the access switch, 1 when missing), `device_id` (a number for
     people, made from the serial when missing), and for a device on the network `url` and `pin`.
@@ -103,6 +105,12 @@ class TwoNLink:
         one = await self._of(device)
         with _border():
             await one.codes.remove(ref)
+
+    async def choose_switch(self, device: str, number: int) -> SwitchChosen:
+        """As `base.ChoosesSwitch.choose_switch`."""
+        one = await self._of(device)
+        with _border():
+            return SwitchChosen({"switch": number}, await one.intercom.report_with(number))
 
     async def picture_settings(self, device: str) -> PictureSettings:
         """As `base.TakesPictures.picture_settings`."""

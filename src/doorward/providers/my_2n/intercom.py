@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from doorward.clock import Clock
-from doorward.providers.base import DeviceReport, Issue, Moved, Refused
+from doorward.providers.base import DeviceReport, Issue, Moved, Refused, Unsupported
 
 from . import facts
 from .client import TwoNClient
@@ -29,6 +29,7 @@ SHARE: Final = 0.95
 MAX_CODES: Final = None
 """No function of the API tells how many entries fit."""
 
+_DISABLED: Final = "Switch {number} is disabled on the device. Enable it there under Hardware / Switches."
 _CUSTOM_ZONE: Final = re.compile(r"UTC([+-])(\d{1,2}):?00")
 
 
@@ -214,6 +215,20 @@ class Intercom:
             issues=tuple(issues),
         )
 
+    async def report_with(self, number: int) -> DeviceReport:
+        """As `report`, if another switch were the access switch.
+
+        Raises: Unsupported when there is none of this number, or it is disabled; DeviceTrouble.
+        """
+        other = Intercom(self.client, self.clock, ref=self.ref, device_id=self.device_id, number=number)
+        other.door_open = self.door_open
+        switch = await other._switch_if_any()
+        if switch is None:
+            raise Unsupported(f"The device has no switch {number}.")
+        if not switch.is_enabled:
+            raise Unsupported(_DISABLED.format(number=number))
+        return await other.report()
+
     async def _switch_if_any(self) -> Switch | None:
         """The access switch; None when the device has none of this number."""
         try:
@@ -305,7 +320,7 @@ class Intercom:
         except TimeoutError:
             raise Unreachable("switch/caps") from None  # the command itself was not sent
         if not switch.is_enabled:
-            raise Refused(f"Switch {self.number} is disabled on the device. Enable it there under Hardware / Switches.")
+            raise Refused(_DISABLED.format(number=self.number))
         return switch
 
     async def _move(self, action: str, until: float) -> None:
