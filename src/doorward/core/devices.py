@@ -238,6 +238,9 @@ _ISSUE_TEXTS = {
 }
 
 
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
+
+
 def _sentence(issue: Issue, report: DeviceReport) -> str:
     """What a reader is told of a device's standing condition."""
     return _ISSUE_TEXTS[issue].format(skew=_skew(report.clock_skew_s or 0))
@@ -246,9 +249,8 @@ def _sentence(issue: Issue, report: DeviceReport) -> str:
 def _skew(seconds: int) -> str:
     """A clock's error in words: `about 3 hours ahead`."""
     size = abs(seconds)
-    unit, name = next((u, n) for u, n in ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")) if size >= u)
-    if size < 2 * unit and unit > 1:  # "about 1 hour" may be nearly two
-        unit, name = {60: (1, "second"), 3600: (60, "minute"), 86_400: (3600, "hour")}[unit]
+    # From two of a kind on: "about 1 hour" might be nearly two.
+    unit, name = next(((u, n) for u, n in _UNITS if size >= 2 * u), (1, "second"))
     return f"about {round(size / unit)} {name}s {'ahead' if seconds > 0 else 'behind'}"
 
 
