@@ -8,6 +8,9 @@ import platformdirs
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+DEVICE_NETWORKS = "10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7, 127.0.0.0/8, ::1/128"
+"""RFC 1918, its counterpart for IPv6 (RFC 4193), and loopback."""
+
 
 def default_data_dir() -> Path:
     """Where the platform keeps a program's data."""
@@ -41,6 +44,13 @@ class Config(BaseSettings):
     """Seconds after which a lock or unlock that was not sent yet is given up."""
     rate_limits: Literal["default", "documented", "off"] = "default"
     """Seam's per-device limits. `documented`: everywhere; `default`: in production workspaces only; `off`: nowhere."""
+    device_networks: str = DEVICE_NETWORKS
+    """Networks real devices may be in, separated by commas. Default: private ones, and this machine (the emulator)."""
+    device_discovery: str = ""
+    """Addresses that "Search the network" may try: `192.168.1.0/24`, `10.0.0.10-10.0.0.40`, `192.168.1.7:8443`."""
+    mass_removal_guard: str = Field("20%", pattern=r"^(off|[0-9]{1,2}%|100%|[0-9]{1,6})$")
+    """How many access codes may vanish from a device, or be tidied away there, in one go before that is doubted: a
+    share (at least 5 codes), a number, or `off`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["text", "json"] = "text"

@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import ChoosesSwitch, Offline, PictureSettings, Refused, TakesPictures, Unsupported
+from doorward.providers.base import (
+    ChoosesSwitch,
+    NotAuthorized,
+    Offline,
+    PictureSettings,
+    Refused,
+    TakesPictures,
+    Unsupported,
+)
 from doorward.providers.my_2n.camera import _settings
 from doorward.providers.my_2n.emulator import ACCESS_UNIT, UNI, SwitchConfig
 from doorward.providers.my_2n.emulator.picture import grey_jpeg
@@ -112,3 +120,18 @@ async def test_choosing_a_switch_asks_the_device_and_changes_nothing() -> None:
         for number, words in ((2, "Switch 2 is disabled"), (7, "no switch 7")):
             with pytest.raises(Unsupported, match=words):
                 await w.link.choose_switch(w.device, number)
+
+
+async def test_another_device_at_the_same_address_gives_no_picture_and_no_switch() -> None:
+    async with world() as w:
+        w.secret["url"] = w.url
+        w.unit.serial = "54-9001-9999"
+        w.unit.configure_switch(2, SwitchConfig())
+        for asked in (
+            w.link.picture_settings(w.device),
+            w.link.take_picture(w.device, 640, 480, "internal"),
+            w.link.choose_switch(w.device, 2),
+        ):
+            with pytest.raises(NotAuthorized, match="Another device answers"):
+                await asked
+        assert w.requests("camera") == []

@@ -244,7 +244,7 @@ def test_owner_tag_names_the_workspace() -> None:
 async def test_codes_of_another_workspace_are_not_ours() -> None:
     async with world() as w:
         w.put_user(GUEST, name="Guest", owner=owner_tag("ffffffff-0000"), access={"pin": "1111"})
-        (found,) = await w.link.read_codes(w.device)
+        (found,) = (await w.link.read_codes(w.device)).codes
         assert not found.is_ours
         with pytest.raises(Refused, match="somebody else"):
             await w.link.set_code(w.device, code())
@@ -255,7 +255,7 @@ async def test_people_without_a_pin_are_no_codes_but_ours_that_lost_it_are() -> 
         w.put_user(OTHER, name="Card only", access={"card": ["a1b2c3d4"]})
         await w.link.set_code(w.device, code())
         w.unit.directory.update([{"uuid": GUEST, "access": {"pin": ""}}])
-        (found,) = await w.link.read_codes(w.device)
+        (found,) = (await w.link.read_codes(w.device)).codes
         assert (found.ref, found.pin) == (GUEST, "")
         assert await w.link.set_code(w.device, code()) is Written.CONFIRMED
 
@@ -264,7 +264,7 @@ async def test_tombstones_are_no_codes() -> None:
     async with world() as w:
         await w.link.set_code(w.device, code())
         w.unit.directory.delete([{"uuid": GUEST}])
-        assert await w.link.read_codes(w.device) == []
+        assert (await w.link.read_codes(w.device)).codes == ()
         assert await w.link.set_code(w.device, code()) is Written.CONFIRMED
 
 
@@ -283,7 +283,7 @@ async def test_large_directory_is_read_whole() -> None:
             [{"name": f"U{n}", "access": {"pin": f"{n:06d}"}} for n in range(2000)],
             force=False,
         )
-        found = await w.link.read_codes(w.device)
+        found = (await w.link.read_codes(w.device)).codes
         assert len({one.ref for one in found}) == 2000
         assert len(w.requests("dir/query")) <= 2
 
@@ -298,7 +298,7 @@ async def test_directory_that_comes_in_pages_is_read_whole(monkeypatch: pytest.M
             return {**reply, "users": reply["users"][:10]}
 
         monkeypatch.setattr(w.unit.directory, "query", paged)
-        assert len(await w.link.read_codes(w.device)) == 25
+        assert len((await w.link.read_codes(w.device)).codes) == 25
         with pytest.raises(DuplicateCode):
             await w.link.set_code(w.device, code("0024"))
 
@@ -311,7 +311,7 @@ async def test_partial_read_raises_and_never_looks_empty() -> None:
             with pytest.raises(ProviderError):
                 await w.link.read_codes(w.device)
             w.unit.faults.clear()
-        assert len(await w.link.read_codes(w.device)) == 1
+        assert len((await w.link.read_codes(w.device)).codes) == 1
 
 
 async def test_duplicates_are_found_again_after_a_factory_reset() -> None:
@@ -555,7 +555,7 @@ async def test_entries_of_others_are_left_alone_even_under_our_own_uuid(owner: s
         (outcome,) = await w.link.set_codes(w.device, [code("1111")])
         assert isinstance(outcome, Refused)
         assert w.unit.directory.timestamp == before
-        (found,) = await w.link.read_codes(w.device)
+        (found,) = (await w.link.read_codes(w.device)).codes
         assert (found.is_ours, found.owner) == (False, owner)
 
 
@@ -587,7 +587,7 @@ async def test_directory_that_is_replaced_while_it_is_read_is_read_again(monkeyp
 
         monkeypatch.setattr(w.unit.directory, "query", paged)
         changes = 2
-        assert len(await w.link.read_codes(w.device)) == 25
+        assert len((await w.link.read_codes(w.device)).codes) == 25
         asked, changes = 0, 1000
         with pytest.raises(Refused, match="changes faster"):
             await w.link.read_codes(w.device)

@@ -351,7 +351,7 @@ async def update(req: Request, p: Update) -> None:
             renamed = event.DeviceNameChanged(device_name=after, **events.about_device(row))
             await events.emit(tx, req.core, req.workspace_id, renamed)
         if not p.is_managed:
-            for code in await code_store.of_device(tx, req.workspace_id, row.device_id):
+            for code in await code_store.managed_of_device(tx, req.workspace_id, row.device_id):
                 await code_store.change(tx, code, is_managed=0)
                 await actions.finish_level(tx, req.core, req.workspace_id, code.access_code_id)
             unmanaged = event.DeviceConvertedToUnmanaged(**events.about_device(row))

@@ -305,6 +305,19 @@ async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: 
         )
 
 
+async def warn(tx: Tx, core: Core, device: DeviceRow, code: str, text: str) -> None:
+    """Give a device a warning, or another sentence of it; an empty text takes it away."""
+    await tx.lock("device", device.workspace_id, device.device_id)
+    row = await devices.get(tx, device.workspace_id, device.device_id)
+    if row is None:
+        return
+    warnings = problems.without(row.warnings_json, code)
+    if text:
+        warnings = problems.with_issue(row.warnings_json, code, text, core.clock.now())
+    if warnings != row.warnings_json:
+        await devices.change(tx, row, warnings_json=warnings)
+
+
 def issues_of(row: DeviceRow) -> dict[str, Any]:
     """What is wrong with a device, as its events carry it."""
     return {

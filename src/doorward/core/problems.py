@@ -96,14 +96,14 @@ def write(issues: list[Issue]) -> str:
     return msgspec.json.encode(issues).decode()
 
 
-def with_issue(issues_json: str, code: str, message: str, now: int) -> str:
-    """Add an issue, or renew its sentence; its time stays the first one."""
+def with_issue(issues_json: str, code: str, message: str, now: int, **data: object) -> str:
+    """Add an issue, or renew its sentence and data (never a PIN); its time stays the first one."""
     issues = read(issues_json)
     for issue in issues:
         if issue.code == code:
-            issue.message = message
+            issue.message, issue.data = message, data
             return write(issues)
-    return write([*issues, Issue(code=code, message=message, created_at=now)])
+    return write([*issues, Issue(code=code, message=message, created_at=now, data=data)])
 
 
 def without(issues_json: str, *codes: str) -> str:

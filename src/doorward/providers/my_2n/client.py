@@ -190,13 +190,13 @@ class TwoNClient:
         bound = self._timeouts.ordinary if timeout is None else min(timeout, self._timeouts.ordinary)
         await self._send("POST", "switch/ctrl", query, timeout=bound, is_write=True)
 
-    async def check_switch_control(self) -> None:
+    async def check_switch_control(self, switch: int = 1) -> None:
         """Whether the account may operate switches, without doing so: `switch/ctrl` without its mandatory action.
 
         Raises: Refusal 10 when it may not.
         """
         try:
-            await self._send("POST", "switch/ctrl", {"switch": 1}, timeout=self._timeouts.ordinary)
+            await self._send("POST", "switch/ctrl", {"switch": switch}, timeout=self._timeouts.ordinary)
         except Refusal as refused:
             if refused.code not in (11, 12):
                 raise

@@ -13,9 +13,9 @@ from typing import Any
 
 from doorward.clock import Clock
 from doorward.providers.base import (
+    CodesRead,
     DeviceEvent,
     DeviceReport,
-    FoundCode,
     Moved,
     NotAuthorized,
     Offline,
@@ -81,29 +81,33 @@ class TwoNLink:
         with _border():
             return await one.intercom.unlock(timeout)
 
-    async def read_codes(self, device: str) -> list[FoundCode]:
+    async def read_codes(self, device: str, place: str | None = None, *, whole: bool = False) -> CodesRead:
         """As `base.ProgramsCodes.read_codes`."""
         one = await self._of(device)
         with _border():
-            return await one.codes.read()
+            await one.intercom.identify()
+            return await one.codes.read(place, whole=whole)
 
     async def set_code(self, device: str, code: WantedCode) -> Written:
         """As `base.ProgramsCodes.set_code`. Times are kept in whole seconds: from the second `starts_at` is in, to
         the end of the one `ends_at` is in."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.codes.set(code)
 
     async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> list[Written | ProviderError]:
         """As `base.ProgramsManyCodes.set_codes`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.codes.set_all(codes)
 
     async def remove_code(self, device: str, ref: str) -> None:
         """As `base.ProgramsCodes.remove_code`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             await one.codes.remove(ref)
 
     async def choose_switch(self, device: str, number: int) -> SwitchChosen:
@@ -116,12 +120,14 @@ class TwoNLink:
         """As `base.TakesPictures.picture_settings`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.camera.settings()
 
     async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
         """As `base.TakesPictures.take_picture`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.camera.take(width, height, source)
 
     async def watch(self, device: str) -> AsyncGenerator[DeviceEvent, None]:
@@ -167,6 +173,7 @@ class TwoNLink:
                 ref=ref,
                 device_id=int(secret.get("device_id") or number_of(ref)),
                 number=int(secret.get("switch") or 1),
+                serial=ref if "url" in secret else None,
             )
             one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner), Camera(intercom))
             return one

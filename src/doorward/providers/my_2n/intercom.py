@@ -17,7 +17,16 @@ from doorward.providers.base import DeviceReport, Issue, Moved, Refused, Unsuppo
 
 from . import facts
 from .client import TwoNClient
-from .troubles import ActionFailed, DeviceTrouble, NotLicensed, NotSupported, Refusal, UnknownPath, Unreachable
+from .troubles import (
+    ActionFailed,
+    AnotherDevice,
+    DeviceTrouble,
+    NotLicensed,
+    NotSupported,
+    Refusal,
+    UnknownPath,
+    Unreachable,
+)
 
 DEVICE_TYPE: Final = "two_n_intercom"
 MANUFACTURER: Final = "two_n"
@@ -72,14 +81,24 @@ class Seen:
 
 
 class Intercom:
-    """One device of a link. `number` is its access switch."""
+    """One device of a link. `number` is its access switch; `serial` is what must answer, None: whatever does."""
 
-    def __init__(self, client: TwoNClient, clock: Clock, *, ref: str, device_id: int, number: int = 1) -> None:
+    def __init__(
+        self,
+        client: TwoNClient,
+        clock: Clock,
+        *,
+        ref: str,
+        device_id: int,
+        number: int = 1,
+        serial: str | None = None,
+    ) -> None:
         self.client = client
         self.clock = clock
         self.ref = ref
         self.device_id = device_id
         self.number = number
+        self.serial = serial
         self.watchers = 0
         """How many are told of changed settings right now."""
         self.door_open: bool | None = None
@@ -111,11 +130,22 @@ class Intercom:
         self._kept[name] = (self.clock.monotonic(), value)
         return value
 
+    async def identify(self) -> None:
+        """Make sure that this device answers, and no other one that has its address now. Raises: DeviceTrouble."""
+        if self.serial is not None and self.find("identity") is None:
+            self._must_be_it(await self.client.system_info())
+
+    def _must_be_it(self, info: Mapping[str, Any]) -> None:
+        if self.serial is not None and info.get("serialNumber") != self.serial:
+            raise AnotherDevice("system/info")
+        self.keep("identity", True)
+
     async def switch(self) -> Switch:
         """The access switch. A disabled one is asked for every time.
 
         Raises: Refused when the device has no such switch; DeviceTrouble.
         """
+        await self.identify()
         switch: Switch | None = self.find("switch")
         if switch is not None:
             return switch
@@ -162,6 +192,7 @@ class Intercom:
         What this firmware or this account does not offer is left out, and becomes an issue where somebody can help it.
         """
         info = await self.client.system_info()
+        self._must_be_it(info)
         await self._read_clock()
         issues = []
         firmware = _text(info, "swVersion")
@@ -220,7 +251,9 @@ class Intercom:
 
         Raises: Unsupported when there is none of this number, or it is disabled; DeviceTrouble.
         """
-        other = Intercom(self.client, self.clock, ref=self.ref, device_id=self.device_id, number=number)
+        other = Intercom(
+            self.client, self.clock, ref=self.ref, device_id=self.device_id, number=number, serial=self.serial
+        )
         other.door_open = self.door_open
         switch = await other._switch_if_any()
         if switch is None:
