@@ -30,6 +30,11 @@ INTENDED = (
         ("generated_code: is a access_code",),
     ),
     Intended(
+        ("/devices/update",),
+        "An extension: which of a 2N intercom's switches stands for its door.",
+        ("properties.two_n_metadata: is not published",),
+    ),
+    Intended(
         ("/locks/list",),
         "There may be more locks than fit in one answer; whoever asks for no page is told that there are more.",
         ("limit: has the default 500", "pagination: is not published"),

@@ -26,7 +26,7 @@ from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import UNI, Account, Privilege, Quirks, SwitchConfig
 from doorward.providers.my_2n.intercom import _zone
 
-from .world import DEVICE, GUEST, MONOSTABLE, OTHER, OWNER, WORKSPACE, code, until, world
+from .world import BISTABLE, DEVICE, GUEST, MONOSTABLE, OTHER, OWNER, WORKSPACE, code, until, world
 
 # ---------------------------------------------------------------- locks
 
@@ -35,7 +35,7 @@ async def test_monostable_switch_gets_a_pulse_and_falls_back() -> None:
     async with world(switch=MONOSTABLE) as w:
         moved = await w.link.unlock(w.device, 5.0)
         assert (moved.locked, moved.confirmed) == (False, True)
-        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=trigger"
+        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=on"
         assert (await w.link.read_device(w.device)).locked is False
         await w.clock.advance(5)
         assert (await w.link.read_device(w.device)).locked is True
@@ -69,10 +69,26 @@ async def test_unlock_on_a_warm_link_is_one_request() -> None:
 async def test_switch_settings_are_asked_for_again_after_a_minute_without_a_watcher() -> None:
     async with world() as w:
         await w.link.unlock(w.device, 5.0)
-        w.unit.configure_switch(1, MONOSTABLE)
+        w.unit.configure_switch(1, SwitchConfig(enabled=False))
         await w.clock.advance(61)
+        with pytest.raises(Refused, match="is disabled on the device"):
+            await w.link.unlock(w.device, 5.0)
+        assert len(w.requests("switch/ctrl")) == 1, "what is known to be disabled is not sent to"
+
+
+@pytest.mark.parametrize(("before", "after"), [(MONOSTABLE, BISTABLE), (BISTABLE, MONOSTABLE)])
+async def test_unlocking_opens_though_the_switchs_mode_has_just_changed(
+    before: SwitchConfig, after: SwitchConfig
+) -> None:
+    async with world(switch=before) as w:
         await w.link.unlock(w.device, 5.0)
-        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=trigger"
+        w.unit.configure_switch(1, after)
+        w.unit.switches[1].act("on", w.unit.steady())
+        w.unit.requests.clear()
+        moved = await w.link.unlock(w.device, 5.0)
+        assert moved.locked is False
+        assert w.unit.switches[1].active, "an open door stays open"
+        assert [path for _, path, _ in w.requests()] == ["/api/switch/ctrl"], "its settings were not asked for again"
 
 
 @pytest.mark.parametrize(("silent", "error"), [("switch/caps", Offline), ("switch/ctrl", OutcomeUnknown)])
@@ -133,7 +149,14 @@ async def test_report_of_a_verso() -> None:
     assert (report.serial_number, report.time_zone, report.issues) == (DEVICE, "Europe/Prague", ())
     assert report.code_lengths == (4, 5, 6, 7, 8)
     assert report.keeps_schedules and report.has_entry_events
-    assert report.metadata == {"device_id": 7}
+    assert report.metadata == {
+        "device_id": 7,
+        "firmware_version": "2.50.0.76.2",
+        "mac_address": "7c:1e:b3:3a:e7:ba",
+        "door_switch": 1,
+        "door_switch_mode": "bistable",
+        "clock_skew_seconds": 0,
+    }
 
 
 @pytest.mark.parametrize(

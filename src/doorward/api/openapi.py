@@ -161,7 +161,7 @@ def _operation(route: Route, verb: str) -> dict[str, Any]:
         "tags": [_family(route.path)],
         "security": [{scheme: []} for letter in route.auth for scheme in SECURITY[letter]],
         "responses": {
-            "200": {"description": "OK", "content": {"application/json": {"schema": _envelope(route)}}},
+            "200": {"description": "OK", "content": _content(route)},
             "400": {"description": "Bad Request", "content": _FAILURE},
             "401": {"description": "Unauthorized", "content": _FAILURE},
         },
@@ -190,6 +190,12 @@ def _operation(route: Route, verb: str) -> dict[str, Any]:
         schema = {"type": "object", "properties": fields, **({"required": required} if required else {})}
         operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return operation
+
+
+def _content(route: Route) -> dict[str, Any]:
+    if route.media_type is not None:
+        return {route.media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": _envelope(route)}}
 
 
 def _envelope(route: Route) -> dict[str, Any]:

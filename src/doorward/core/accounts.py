@@ -186,7 +186,7 @@ async def _add_device(
     fields = devices.fields_of(report, row.warnings_json if row else "[]", now) | {
         "errors_json": errors,
         "online": int(chosen.report is not None),
-        "secret_sealed": core.vault.seal_json(chosen.secret, devices.LOGIN) if chosen.secret is not None else None,
+        "secret_sealed": devices.sealed_login(core, row, chosen.secret) if chosen.secret is not None else None,
     }
     was_online = bool(row and row.online)
     if row is None:

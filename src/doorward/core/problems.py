@@ -8,6 +8,13 @@ from typing import Any
 
 import msgspec
 
+from doorward.errors import (
+    ApiError,
+    DeviceIsOffline,
+    DeviceLoginMissing,
+    DeviceRefused,
+    DeviceTypeNotSupported,
+)
 from doorward.providers.base import (
     CodeRejected,
     DuplicateCode,
@@ -55,6 +62,18 @@ def device_code(error: ProviderError) -> str | None:
 def code_error(error: ProviderError, *, removing: bool) -> str:
     """The access code's standing error."""
     return "failed_to_remove_from_device" if removing else _row(error)[3]
+
+
+def api_error(error: ProviderError, device_id: str) -> ApiError:
+    """What somebody is answered who asked a device something directly."""
+    cls: type[ApiError] = DeviceRefused
+    if isinstance(error, Offline):
+        cls = DeviceIsOffline
+    elif isinstance(error, Unsupported):
+        cls = DeviceTypeNotSupported
+    elif isinstance(error, NotAuthorized) and error.missing is None:
+        cls = DeviceLoginMissing
+    return cls(error.message, data={"device_id": device_id})
 
 
 def can_retry(error: ProviderError) -> bool:

@@ -118,9 +118,14 @@ class AccountAccess:
 
 
 class Issue(enum.StrEnum):
-    """A standing condition of a device that its reader should know; the value is Seam's code."""
+    """A standing condition of a device that its reader should know; the value is its code: Seam's, where it has one."""
 
     TWO_N_MISSING_TIME_ZONE = "two_n_device_missing_timezone"
+    # Ours: Seam has no word for these.
+    CLOCK_WRONG = "device_clock_wrong"
+    TWO_N_DIRECTORY_UNAVAILABLE = "two_n_device_directory_unavailable"
+    TWO_N_FIRMWARE_OUTDATED = "two_n_device_firmware_outdated"
+    TWO_N_SWITCH_UNAVAILABLE = "two_n_device_door_switch_unavailable"
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,9 @@ class DeviceReport:
     door_open: bool | None = None
     has_entry_events: bool = False
     time_zone: str | None = None
+    clock_skew_s: int | None = None
+    """Seconds that the device's own clock is ahead of ours, coarsely; None when it does not tell. A driver lets it
+    change only when it has changed noticeably: each change is a new state of the device."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Members of the brand's own block (`two_n_metadata`), beside `device_name`."""
     issues: tuple[Issue, ...] = ()
@@ -224,6 +232,16 @@ class Written(enum.Enum):
     """Written and read back."""
     ACCEPTED = "accepted"
     """The device took it, but it has not been seen there yet."""
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """Which pictures a device's camera takes."""
+
+    sizes: tuple[tuple[int, int], ...]
+    """Width and height in pixels, smallest first; never empty."""
+    sources: tuple[str, ...]
+    """`internal`, `external` or both, the device's own first."""
 
 
 # ---------------------------------------------------------------- what happens at devices
@@ -342,6 +360,44 @@ class ProgramsManyCodes(Protocol):
 
     async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> "list[Written | ProviderError]":
         """As `set_code` for each: an outcome each, in their order. Raises what stops all: Offline, NotAuthorized."""
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """Has a camera, or models of it have. Asking changes nothing; a picture is of now and never a kept one."""
+
+    async def picture_settings(self, device: str) -> PictureSettings:
+        """Sizes and sources that may be asked for.
+
+        Raises: Offline, NotAuthorized, Refused, Unsupported when this device has no camera.
+        """
+
+    async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
+        """A JPEG of at most 8 MiB, checked to be one. Size and source are of those that `picture_settings` tells.
+
+        Raises: Offline, NotAuthorized, Refused, Unsupported.
+        """
+
+
+@dataclass(frozen=True)
+class SwitchChosen:
+    """Another of a device's switches can stand for its door."""
+
+    secret: Mapping[str, Any]
+    """What to set in the device's stored login: later links then use this switch."""
+    report: DeviceReport
+    """The device as it is with this switch for its door."""
+
+
+@runtime_checkable
+class ChoosesSwitch(Protocol):
+    """Has several switches, one of which stands for the door."""
+
+    async def choose_switch(self, device: str, number: int) -> SwitchChosen:
+        """Ask the device about one of its switches. Nothing is changed, neither there nor on this link.
+
+        Raises: Offline, NotAuthorized, Refused; Unsupported when it has no such switch or it is disabled.
+        """
 
 
 @runtime_checkable

@@ -19,11 +19,14 @@ from doorward.providers.base import (
     Moved,
     NotAuthorized,
     Offline,
+    PictureSettings,
     ProviderError,
+    SwitchChosen,
     WantedCode,
     Written,
 )
 
+from .camera import Camera
 from .client import TwoNClient
 from .codes import Codes, owner_tag
 from .intercom import Intercom
@@ -38,10 +41,12 @@ Connect = Callable[[str, Mapping[str, Any]], Awaitable[TwoNClient]]
 class _Device:
     intercom: Intercom
     codes: Codes
+    camera: Camera
 
 
 class TwoNLink:
-    """`Link`, `Locks`, `ProgramsCodes` and `Watches` for the devices whose secrets are given.
+    """`Link`, `Locks`, `ChoosesSwitch`, `ProgramsCodes`, `TakesPictures` and `Watches` for the devices whose secrets
+    are given.
 
     A device's secret: `username`, `password`; `switch` (the access switch, 1 when missing), `device_id` (a number for
     people, made from the serial when missing), and for a device on the network `url` and `pin`.
@@ -105,6 +110,26 @@ class TwoNLink:
             await one.intercom.identify()
             await one.codes.remove(ref)
 
+    async def choose_switch(self, device: str, number: int) -> SwitchChosen:
+        """As `base.ChoosesSwitch.choose_switch`."""
+        one = await self._of(device)
+        with _border():
+            return SwitchChosen({"switch": number}, await one.intercom.report_with(number))
+
+    async def picture_settings(self, device: str) -> PictureSettings:
+        """As `base.TakesPictures.picture_settings`."""
+        one = await self._of(device)
+        with _border():
+            await one.intercom.identify()
+            return await one.camera.settings()
+
+    async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
+        """As `base.TakesPictures.take_picture`."""
+        one = await self._of(device)
+        with _border():
+            await one.intercom.identify()
+            return await one.camera.take(width, height, source)
+
     async def watch(self, device: str) -> AsyncGenerator[DeviceEvent, None]:
         """As `base.Watches.watch`. Close it with `aclose`, so that its channel at the device is closed too."""
         one = await self._of(device)
@@ -150,7 +175,7 @@ class TwoNLink:
                 number=int(secret.get("switch") or 1),
                 serial=ref if "url" in secret else None,
             )
-            one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner))
+            one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner), Camera(intercom))
             return one
 
 

@@ -118,7 +118,6 @@ class MyTwoN:
         secret = {
             "username": values.get("username", "").strip(),
             "password": values.get("password", ""),
-            "switch": 1,
             "device_id": refs.index(ref) + 1 if ref in refs else number_of(ref),
         }
         client = await self._client(place, account.secret, ref, secret)
