@@ -191,11 +191,14 @@ async def test_an_account_is_found_changed_and_deleted_with_everything_below_it(
 
 
 async def test_real_workspaces_connect_no_virtual_devices(world: World) -> None:
-    from doorward.providers.base import Unsupported
+    from doorward.providers.base import Refused
 
     real = await new_workspace(world, "Real", is_sandbox=False)
-    with pytest.raises(Unsupported):
+    with pytest.raises(Refused, match="address"):
         await real.connect()
+    assert (
+        await world.core.db.read.one("SELECT 1 FROM twins WHERE workspace_id = $1", real.workspace.workspace_id) is None
+    )
 
 
 # ---------------------------------------------------------------- codes

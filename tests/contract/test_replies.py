@@ -126,7 +126,7 @@ async def _find_codes(world: World) -> None:
         reply = await world.call("/access_codes/unmanaged/list", device_id=world.devices[0])
         return len(reply["access_codes"]) == 2
 
-    await world.eventually(found)
+    await world.eventually(found, step=5)  # the owner came while we wrote: a read a minute later finds it
 
 
 async def test_a_device_whose_account_is_out_is_answered_as_published(world: World) -> None:
