@@ -143,6 +143,16 @@ async def test_the_door_may_be_another_switch(house: House) -> None:
         assert (await house.device(serial)).online == 1
 
 
+async def test_connecting_again_begins_with_the_switch_that_was_chosen(house: House) -> None:
+    async with await start_units() as running:
+        running.units[0].configure_switch(2, replace(running.units[0].switches[2].config, enabled=True))
+        await house.connect(running.urls[0], switch="2")
+        owner = await house.owner()
+        page = await owner.press("Continue", addresses=running.urls[0])
+        assert dict(page.forms[0].fields)["switch"] == "2"
+        assert "username" in dict(page.forms[0].fields) and not dict(page.forms[0].fields)["username"]
+
+
 async def test_what_was_found_on_the_network_can_be_picked(tmp_path: Path) -> None:
     async with await start_units(2) as running:
         ports = ",".join(f"127.0.0.1:{listener.port}" for listener in running.listeners)

@@ -311,6 +311,20 @@ async def _known(core: Core, visit: Visit, provider: Provider) -> Known:
     return {row.ref: core.vault.open_json(row.secret_sealed, devices.LOGIN) for row in rows if row.secret_sealed}
 
 
+async def remembered(core: Core, visit: Visit, provider: Provider) -> dict[str, str]:
+    """What was chosen when the device whose turn it is was connected before: values of the form's lists, no more."""
+    form, waiting = provider.device_form(visit.place), visit.flow.waiting
+    if form is None or not waiting:
+        return {}
+    row = await device_store.find_anywhere(core.db.read, visit.workspace.workspace_id, provider.key, waiting[0].ref)
+    if row is None or row.secret_sealed is None:
+        return {}
+    secret = core.vault.open_json(row.secret_sealed, devices.LOGIN)
+    return {
+        field.name: str(secret[field.name]) for field in form.fields if field.kind == "select" and field.name in secret
+    }
+
+
 def _logged_in(flow: Flow, ref: str, login: DeviceLogin) -> Flow | ProviderError:
     """With one more device logged in, under the name it turned out to have."""
     assert flow.account is not None

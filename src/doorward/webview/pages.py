@@ -73,7 +73,7 @@ class Pages:
 
     async def _get(self, request: Request) -> Response:
         visit = await self._visit(request)
-        return render.step(self._core, visit, self._csrf(request))
+        return await render.step(self._core, visit, self._csrf(request))
 
     async def _post(self, request: Request) -> Response:
         visit = await self._visit(request)
@@ -87,7 +87,7 @@ class Pages:
                 turn = Turn(self._core, self._throttle, visit, posted)
                 return self._go_on(request, await steps.act(turn))
             except Again as again:
-                return render.step(self._core, again.visit or visit, self._csrf(request), again)
+                return await render.step(self._core, again.visit or visit, self._csrf(request), again)
 
     def _turn(self, visit: Visit) -> asyncio.Lock:
         """Forms of one webview are dealt with one after the other: what is sent twice finds the first one done."""

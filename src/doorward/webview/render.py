@@ -52,7 +52,7 @@ def problem(error: PageError) -> Response:
     return Response(html, error.status, headers(None), "text/html")
 
 
-def step(core: Core, visit: Visit, csrf: str, again: Again | None = None) -> Response:
+async def step(core: Core, visit: Visit, csrf: str, again: Again | None = None) -> Response:
     """The step that a login stands at; `again`: what was not right about what was typed."""
     name = steps.current(core, visit)
     provider = webviews.provider_of(core, visit)
@@ -82,7 +82,8 @@ def step(core: Core, visit: Visit, csrf: str, again: Again | None = None) -> Res
     if name == "consent":
         values["access"] = access_asked_for(values["brands"])
     elif name == "device":
-        values |= _device(visit)
+        assert provider is not None
+        values |= {**_device(visit), "remembered": await webviews.remembered(core, visit, provider)}
     elif name == "review":
         values |= _review(visit)
     elif name == "ended":
