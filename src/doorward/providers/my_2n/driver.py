@@ -13,6 +13,7 @@ from typing import Any
 
 from doorward.clock import Clock
 from doorward.providers.base import (
+    Bookmark,
     DeviceEvent,
     DeviceReport,
     FoundCode,
@@ -101,11 +102,11 @@ class TwoNLink:
         with _border():
             await one.codes.remove(ref)
 
-    async def watch(self, device: str) -> AsyncGenerator[DeviceEvent, None]:
+    async def watch(self, device: str, bookmark: Bookmark | None = None) -> AsyncGenerator[DeviceEvent, None]:
         """As `base.Watches.watch`. Close it with `aclose`, so that its channel at the device is closed too."""
         one = await self._of(device)
         with _border():
-            async with aclosing(watch(one.intercom)) as events:
+            async with aclosing(watch(one.intercom, bookmark or Bookmark())) as events:
                 async for event in events:
                     yield event
 
