@@ -260,7 +260,10 @@ class AlarmChanged(DeviceEvent):
 
 @dataclass(frozen=True)
 class AlarmsForgotten(DeviceEvent):
-    """Alarms from before are no longer known to stand: the device booted, or a part of its log is missing."""
+    """Alarms from before are no longer known to stand: the device booted, or a part of its log is missing.
+
+    Not told where there was no bookmark: whoever begins anew knows of no alarms.
+    """
 
 
 @dataclass(frozen=True)

@@ -191,7 +191,7 @@ class _Follower:
                 self._is_gapless = False
         if place is None:
             await intercom.note_boot()
-            self._is_gapless = False
+            self._is_gapless = self._bookmark.value is None  # else it could not be read
         elif place.boot != intercom.boot:
             self._is_gapless = False
             self._translator.reset()
