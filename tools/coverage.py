@@ -51,6 +51,11 @@ def page() -> str:
     for path in sorted(served.keys() | missing.keys()):
         route = served.get(path) or missing[path]
         lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary if path in served else 'not yet'} |")
+    lines += ["", "## Extensions", "", "Not part of Seam's API; no SDK of Seam's has a method for them.", ""]
+    lines += ["| Route | Verbs | |", "|---|---|---|"]
+    for path, route in sorted(ROUTES.items()):
+        if route.undocumented and "/doorward/" in path:
+            lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary} |")
     lines += [
         "",
         "## Parameters that are taken but not honoured",

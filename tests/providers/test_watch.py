@@ -10,7 +10,6 @@ from doorward.providers.base import (
     Alarm,
     AlarmChanged,
     AlarmsForgotten,
-    Bookmark,
     CodesChanged,
     DoorbellRang,
     DoorMoved,

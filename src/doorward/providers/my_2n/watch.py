@@ -181,9 +181,7 @@ class _Follower:
         include = self._include(place)
         for longest in dict.fromkeys((include, f"-{BACKFILL_SHORT_S}", "new") if place is not None else (include,)):
             try:
-                self._channel = await intercom.client.log_subscribe(
-                    include=longest, names=names, duration=DURATION_S
-                )
+                self._channel = await intercom.client.log_subscribe(include=longest, names=names, duration=DURATION_S)
                 break
             except ParameterInvalid:
                 if longest == "new":
