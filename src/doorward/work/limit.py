@@ -1,7 +1,7 @@
 """Holds back a flood from one device: a child that plays with the keypad, a contact that rattles.
 
-Of each kind so many a minute are told; the rest is counted and told of once, as a note, when the minute is over. Minutes
-are those of what happened, so what a device remembers of an hour is not taken for a flood. If the process dies, a
+Of each kind so many a minute are told; the rest is counted and told of once, as a note, when the minute is over. It is
+the minute of what happened, so what a device remembers of an hour is not taken for a flood. If the process dies, a
 count that was not told of is lost, or made again from the device's log under the same key.
 """
 
