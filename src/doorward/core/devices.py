@@ -221,8 +221,14 @@ _ISSUE_TEXTS = {
 }
 
 
-async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport) -> None:
-    """A device answered and says how it stands."""
+async def report(
+    tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport, *, of_watch: bool = False
+) -> None:
+    """A device answered and says how it stands.
+
+    Only a report `of_watch`, which comes after what the device's log told, says how the door stands: beside it, a
+    movement would be told of twice, and once without its author.
+    """
     await tx.lock("device", workspace_id, device_id)
     row = await devices.get(tx, workspace_id, device_id)
     if row is None:
@@ -230,6 +236,8 @@ async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: D
     now = core.clock.now()
     errors = problems.without(row.errors_json, "device_disconnected", "missing_device_credentials")
     values = {**fields_of(fresh, row.warnings_json, now), "errors_json": errors}
+    if not of_watch:
+        values |= {name: getattr(row, name) for name in ("locked", "door_open") if getattr(row, name) is not None}
     if all(getattr(row, name) == value for name, value in values.items()):
         return
     was_online, was_locked = row.online, row.locked
@@ -313,7 +321,7 @@ async def apply(
     last word on how the device stands.
     """
     if isinstance(happened, StateRead):
-        await report(tx, core, workspace_id, device_id, happened.report)
+        await report(tx, core, workspace_id, device_id, happened.report, of_watch=True)
         return
     if happened.occurred_at < core.clock.now() - OLDEST_MS:
         return
