@@ -10,10 +10,12 @@ import msgspec
 from tests.support.server import World, new_workspace, serving, until
 
 from doorward.core import devices as rules
+from doorward.core.accounts import LINKS
 from doorward.providers.base import AccessDenied, LockMoved, Noted
 from doorward.providers.my_2n.emulator import Account
 from doorward.store import bookmarks, device_log
-from doorward.store.db import Where
+from doorward.store import devices as device_store
+from doorward.store.db import Tx, Where
 from doorward.wire.time import parse
 from doorward.work import sweep
 from doorward.work.follow import GROWS_TO_S, SHUT_OUT_S, Follower, Phase, pause_s
@@ -363,6 +365,44 @@ async def test_a_wrong_login_is_not_tried_again_and_again_and_a_new_one_at_once(
         await world.pass_time(3 * SHUT_OUT_S, step=30)
         assert await online(world)
         assert follower_of(world).phase is Phase.WATCHING
+
+
+async def test_another_login_ends_the_pause_at_once_and_only_its_own(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        units = [await world.watched(0), await world.watched(1)]
+        for unit in units:
+            unit.put_account(Account("jane", "changed"))
+        await world.pass_time(60, step=5)
+        assert not await online(world)
+        row = await device_store.get(world.core.db.read, world.workspace.workspace_id, world.devices[0])
+        assert row is not None
+        login = world.core.vault.open_json(row.secret_sealed or "", rules.LOGIN)
+        sealed = world.core.vault.seal_json({**login, "password": "changed"}, rules.LOGIN)
+
+        async def log_in_again(tx: Tx) -> None:
+            await device_store.change(tx, row, secret_sealed=sealed)
+
+        await world.core.db.write(log_in_again)
+        units[1].requests.clear()
+        world.core.wake.ring(LINKS)
+        await world.eventually(lambda: online(world), step=0.01)
+        assert follower_of(world).phase is Phase.WATCHING
+        assert not units[1].requests, "its login is still the old one"
+
+
+async def test_a_device_that_comes_and_goes_is_asked_less_and_less(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        unit = await world.watched()
+        unit.faults.arm("reply-lost", path="log/pull")
+        await world.pass_time(60, step=1)
+        first = sum(1 for r in unit.requests if r["path"] == "/api/log/subscribe")
+        unit.requests.clear()
+        await world.pass_time(300, step=2)
+        later = sum(1 for r in unit.requests if r["path"] == "/api/log/subscribe")
+        assert later / 5 < first
+        assert later <= 3 * 3 * 300 / 30, "three subscriptions a try, a try each 30 s or so"
 
 
 async def test_watching_is_polite(tmp_path: Path, database_url: str | None) -> None:

@@ -338,7 +338,10 @@ async def apply(
         case LockMoved():
             await _lock_moved(tx, core, row, happened, is_past=is_past)
         case DoorMoved():
-            await devices.change(tx, row, door_open=int(happened.is_open))
+            warnings = row.warnings_json
+            if not happened.is_open:
+                warnings = problems.without(warnings, Alarm.DOOR_FORCED.value, Alarm.DOOR_HELD_OPEN.value)
+            await devices.change(tx, row, door_open=int(happened.is_open), warnings_json=warnings)
         case AccessDenied():
             await _denied(tx, core, row, happened)
         case DoorbellRang():

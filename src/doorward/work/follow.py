@@ -52,6 +52,14 @@ REFUSALS: Final = 3
 """Logins refused in a row, after which it is taken for wrong."""
 STARTS_AT_ONCE: Final = 100
 """Devices that are being connected to at the same time."""
+LOST_AFTER: Final = 3
+"""Failures in a row, after which a device takes its turn among the lost: they must not keep the others waiting."""
+STEADY_S: Final = 60.0
+"""So long a watch makes up for the failures before it."""
+
+
+def _turns() -> asyncio.Semaphore:
+    return asyncio.Semaphore(STARTS_AT_ONCE)
 
 
 class Phase(enum.Enum):
@@ -95,7 +103,10 @@ class Crew:
     links: Links
     take: Callable[[DeviceRow, DeviceEvent, bool], Awaitable[None]]
     """Makes an event true; the last one is whether it comes out of the device's memory."""
-    starts: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(STARTS_AT_ONCE))
+    starts: asyncio.Semaphore = field(default_factory=_turns)
+    """Whose turn it is to connect."""
+    lost: asyncio.Semaphore = field(default_factory=_turns)
+    """The same, for devices that have failed for a while."""
 
 
 class Follower:
@@ -107,6 +118,7 @@ class Follower:
         "_is_new",
         "_login",
         "_refusals",
+        "_since",
         "_tries",
         "bookmark",
         "key",
@@ -128,6 +140,8 @@ class Follower:
         self._is_new = True
         self._tries = 0
         self._refusals = 0
+        self._since = 0.0
+        """When the last watch began, in monotonic seconds."""
 
     async def run(self) -> None:
         """Until cancelled, or until there is nothing to follow."""
@@ -141,7 +155,7 @@ class Follower:
                 if row is None or self._login is None:
                     self._go(Phase.ENDED)
                     return
-                async with crew.starts:
+                async with crew.starts if self._tries < LOST_AFTER else crew.lost:
                     link = await crew.links.of(row)
                     if not isinstance(link, Watches):
                         self._go(Phase.ENDED)
@@ -183,7 +197,8 @@ class Follower:
             async for happened in events:
                 await self._take(row, happened, is_past=True)
                 if isinstance(happened, StateRead):
-                    self._tries = self._refusals = 0
+                    self._refusals = 0
+                    self._since = self._crew.core.clock.monotonic()
                     self._go(Phase.WATCHING)
                     return True
         except BaseException:
@@ -211,6 +226,8 @@ class Follower:
 
     async def _wait(self, error: ProviderError) -> None:
         clock, phase = self._crew.core.clock, Phase.WAITING
+        if self.phase is Phase.WATCHING and clock.monotonic() - self._since >= STEADY_S:
+            self._tries = 0  # else one that comes and goes would be asked without a pause
         # A login that works but lacks a privilege is no guess.
         is_refused = isinstance(error, NotAuthorized) and error.missing is None
         self._refusals = self._refusals + 1 if is_refused else 0

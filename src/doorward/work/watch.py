@@ -18,7 +18,7 @@ from doorward.store import devices as store
 from doorward.store.db import Tx
 from doorward.store.devices import DeviceRow
 from doorward.work.commands import Commander
-from doorward.work.follow import BOOKMARK, Crew, Follower
+from doorward.work.follow import BOOKMARK, Crew, Follower, Phase
 from doorward.work.links import Links
 from doorward.work.reconcile import KIND, Reconciler
 
@@ -65,9 +65,11 @@ class Watcher:
 
     async def _look(self) -> None:
         wanted = set(await store.with_login(self._core.db.read))
-        for key in [k for k, task in self._tasks.items() if k not in wanted or task.done()]:
-            self._tasks.pop(key).cancel()
-            del self.followers[key]
+        for key, task in list(self._tasks.items()):
+            # One that ended has nothing to follow; one that died of something unforeseen is replaced.
+            if key not in wanted or (task.done() and self.followers[key].phase is not Phase.ENDED):
+                self._tasks.pop(key).cancel()
+                del self.followers[key]
         for key in wanted - self._tasks.keys():
             follower = self.followers[key] = Follower(self._crew, *key)
             self._tasks[key] = asyncio.ensure_future(follower.run())

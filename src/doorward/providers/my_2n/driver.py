@@ -36,8 +36,8 @@ Connect = Callable[[str, Mapping[str, Any]], Awaitable[TwoNClient]]
 
 
 REFUSALS: Final = 2
-"""Logins refused in a row, after which the device is left alone for a while: it blocks whoever guesses. Each is up to two answers
-to the device's challenge, and a call beside may be on its way."""
+"""Logins refused in a row, after which the device is left alone for a while: it blocks whoever guesses. Each is up to
+two answers to the device's challenge, and a call beside may be on its way."""
 QUIET_S: Final = 600.0
 
 
