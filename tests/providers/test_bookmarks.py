@@ -112,6 +112,7 @@ async def test_a_clock_that_is_set_meanwhile_makes_no_gap_and_no_repeats(offset_
         await watched_up_to(w, 1)
         await w.clock.advance(60)
         w.unit.ring(2)
+        await w.clock.advance(60)
         if boots:
             await w.unit.reboot(outage=0)
             w.unit.ring(2)
