@@ -10,6 +10,7 @@ import msgspec
 from tests.support.server import World, new_workspace, serving, until
 
 from doorward.core import devices as rules
+from doorward.core import happened
 from doorward.core.accounts import LINKS
 from doorward.providers.base import AccessDenied, LockMoved, Noted
 from doorward.providers.my_2n.emulator import Account
@@ -200,14 +201,14 @@ async def test_the_bookmark_is_written_now_and_then_and_at_the_end(tmp_path: Pat
 
 
 async def test_what_is_too_old_is_not_told(tmp_path: Path, database_url: str | None) -> None:
-    assert rules.OLDEST_MS < sweep.REMEMBER_EVENTS_MS, "else a repeat would not be known any more"
+    assert happened.OLDEST_MS < sweep.REMEMBER_EVENTS_MS, "else a repeat would not be known any more"
     async with serving(tmp_path, database_url) as world:
         await world.connect()
         await world.watched()
         about = (world.core, world.workspace.workspace_id, world.devices[0])
         for days in (9, 7):
             old = LockMoved(f"x:{days}", world.clock.now() - days * DAY_MS, locked=False, method="keycode")
-            await world.core.db.write(rules.apply, *about, old, is_past=True)
+            await world.core.db.write(happened.apply, *about, old, is_past=True)
         assert await moves(world) == [("lock.unlocked", "keycode", None)]
 
 
@@ -300,7 +301,7 @@ async def test_notes_are_bounded_in_number_and_age(tmp_path: Path, database_url:
         now = world.clock.now()
         for number in range(device_log.MOST + 20):
             note = Noted(f"x:{number}", now - number * 1000, "InputChanged", {"port": "input1", "state": True})
-            await world.core.db.write(rules.apply, *about, note)
+            await world.core.db.write(happened.apply, *about, note)
         where = Where()
         where.add("device_id = {} AND name = {}", world.devices[0], "InputChanged")
         kept = await device_log.newest(world.core.db.read, where, 5000)

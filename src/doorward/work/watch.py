@@ -9,7 +9,7 @@ import asyncio
 
 import structlog
 
-from doorward.core import devices
+from doorward.core import happened as rules
 from doorward.core.accounts import LINKS
 from doorward.core.context import Core
 from doorward.providers.base import CodesChanged, DeviceEvent, LockMoved, StateRead
@@ -79,7 +79,7 @@ class Watcher:
         core, now = self._core, self._core.clock.now()
         for follower in list(self.followers.values()):
             for note in follower.limiter.over(now):
-                await core.db.write(devices.apply, core, *follower.key, note)
+                await core.db.write(rules.apply, core, *follower.key, note)
         await self._save()
 
     async def _save(self) -> None:
@@ -107,7 +107,7 @@ class Watcher:
             row = await store.get(core.db.read, workspace_id, device_id)
             if row is None or row.locked == int(happened.locked):
                 return
-        await core.db.write(devices.apply, core, workspace_id, device_id, happened, is_past=is_past)
+        await core.db.write(rules.apply, core, workspace_id, device_id, happened, is_past=is_past)
         if isinstance(happened, StateRead):
             self._reconciler.ask_full_read(device_id)
             await core.db.write(self._look_at_codes, workspace_id, device_id, 0)
