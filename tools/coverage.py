@@ -55,7 +55,7 @@ def page() -> str:
         "",
         "## Routes of our own",
         "",
-        "Not part of Seam's documented API.",
+        "Not part of Seam's documented API; no SDK of Seam's has a method for the ones under `doorward`.",
         "",
         "| Route | Verbs | |",
         "|---|---|---|",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import AccessDenied, DeviceEvent, LockMoved
+from doorward.providers.base import AccessDenied, Alarm, AlarmChanged, DeviceEvent, LockMoved, Noted
 from doorward.providers.my_2n.events import Translated, Translator, occurred_at
 from doorward.providers.my_2n.intercom import Switch
 
@@ -29,10 +29,18 @@ def translate(translator: Translator, *batch: dict[str, Any], switch: Switch = M
     return translator.translate(list(batch), boot="b", switch=switch, skew_s=0, now=NOW)
 
 
-def events(*batch: dict[str, Any], switch: Switch = MONOSTABLE) -> list[DeviceEvent]:
+def everything(*batch: dict[str, Any], switch: Switch = MONOSTABLE) -> list[DeviceEvent]:
     translator = Translator(1)
     first = translate(translator, *batch, switch=switch).events
     return first + translate(translator, switch=switch).events
+
+
+def events(*batch: dict[str, Any], switch: Switch = MONOSTABLE) -> list[DeviceEvent]:
+    return [event for event in everything(*batch, switch=switch) if not isinstance(event, Noted)]
+
+
+def noted(*batch: dict[str, Any]) -> list[tuple[str, Any]]:
+    return [(event.name, event.data) for event in everything(*batch) if isinstance(event, Noted)]
 
 
 def switched(number: int, state: Any, originator: str, up: int = 100, **more: Any) -> dict[str, Any]:
@@ -217,3 +225,65 @@ def test_moments_are_ours_and_within_the_devices_second() -> None:
     assert occurred_at({"utcTime": -(10**30)}, skew_s=0, now=5) == 0
     assert occurred_at({"utcTime": 10**30}, skew_s=0, now=5) == 5
     assert occurred_at({}, skew_s=0, now=5) == 5
+
+
+# ---------------------------------------------------------------- alarms and notes
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "alarm"),
+    [
+        ("UnauthorizedDoorOpen", {}, Alarm.DOOR_FORCED),
+        ("DoorOpenTooLong", {}, Alarm.DOOR_HELD_OPEN),
+        ("SwitchesBlocked", {}, Alarm.SWITCHES_BLOCKED),
+        ("AccessBlocked", {"ap": 0}, Alarm.ACCESS_BLOCKED),
+        ("ApLockStateChanged", {"ap": 0}, Alarm.ACCESS_BLOCKED),
+    ],
+)
+@pytest.mark.parametrize(("state", "is_on"), [("in", True), ("out", False), (1, True), (False, False)])
+def test_alarms_begin_and_end(name: str, params: dict[str, Any], alarm: Alarm, state: Any, is_on: bool) -> None:
+    assert events(line(4, name, state=state, **params)) == [AlarmChanged("b:4", NOW, alarm, is_on)]
+    assert noted(line(4, name, state=state, **params)) == [(name, {**params, "state": state})]
+
+
+def test_an_alarm_in_words_of_another_kind_is_none() -> None:
+    assert events(line(1, "DoorOpenTooLong"), line(2, "DoorOpenTooLong", state=["in"])) == []
+    assert events(line(1, "AccessBlocked", ap=1, state="in")) == [], "the way out is not the door"
+
+
+def test_what_has_no_other_word_is_noted_and_what_nobody_knows_is_not() -> None:
+    assert noted(
+        line(1, "RexActivated", ap=1, session=4),
+        line(2, "LoginBlocked", address="10.0.0.9"),
+        line(3, "SwitchStateChanged", switch=2, state=True, originator="api"),
+        line(4, "SwitchStateChanged", switch=1, state=True, originator="api"),
+        line(5, "CallStateChanged", direction="outgoing", state="ringing", peer="sip:4@pbx", session=1, call=2),
+        line(6, "SomethingNew", state="in"),
+    ) == [
+        ("RexActivated", {"ap": 1}),
+        ("LoginBlocked", {"address": "10.0.0.9"}),
+        ("SwitchStateChanged", {"switch": 2, "state": True, "originator": "api"}),
+        ("CallStateChanged", {"direction": "outgoing", "state": "ringing", "peer": "sip:4@pbx"}),
+    ]
+
+
+def test_no_note_holds_a_secret() -> None:
+    secret = "40" + "718"
+    told = everything(
+        line(1, "DtmfEntered", code=secret, type="user", valid=True, call=1),
+        line(2, "CodeEntered", ap=0, session=1, code=secret, valid=True, uuid=UUID),
+        line(3, "CardEntered", ap=0, session=2, uid=secret, valid=True, uuid=UUID),
+        line(4, "MobKeyEntered", ap=0, session=3, authid=secret, valid=True),
+        line(5, "CallStateChanged", state="ringing", peer=f"sip:me:{secret}@pbx", code=secret),
+        line(6, "AccessLimited", ap=0, type="code", state="in", code=secret, uid=secret, fpt=secret),
+        *(line(7 + i, "KeyPressed", key=key) for i, key in enumerate(secret)),
+        line(20, "DtmfPressed", digit=secret),
+        line(21, "ErrorStateChanged", state={"code": secret}, reason="\n" + secret),
+    )
+    assert [type(event).__name__ for event in told] == ["Noted"] * 4
+    assert secret not in repr(told)
+
+
+def test_boots_that_have_no_name_are_told_apart_by_time() -> None:
+    told = Translator(1).translate([switched(7, 1, "api")], boot="", switch=BISTABLE, skew_s=0, now=NOW)
+    assert [event.key for event in told.events] == ["@1790000000:7"]

@@ -7,11 +7,15 @@ import pytest
 
 from doorward.providers.base import (
     AccessDenied,
+    Alarm,
+    AlarmChanged,
+    AlarmsForgotten,
     CodesChanged,
     DoorbellRang,
     DoorMoved,
     LockMoved,
     NotAuthorized,
+    Noted,
     Offline,
     Refused,
     StateRead,
@@ -101,7 +105,7 @@ async def test_refusal_that_was_held_back_is_not_lost_with_its_watcher() -> None
             w.unit.press_keys("999999*")
             going = asyncio.ensure_future(watch.next())
             # The entry was read and is held back for its reason; then the line breaks for good.
-            await until(lambda: len(w.requests("log/pull")) == 2 and pulling(w.unit))
+            await until(lambda: len(w.requests("log/pull")) == 3 and pulling(w.unit))
             w.unit.faults.arm("refuse")
             w.drop()
             with pytest.raises(Offline):
@@ -109,11 +113,9 @@ async def test_refusal_that_was_held_back_is_not_lost_with_its_watcher() -> None
         w.unit.faults.clear()
         w.unit.requests.clear()
         async with watching(w) as watch:
+            # It comes again, is held back while the state is read, and has no reason of its own.
+            assert isinstance(await watch.next(), AccessDenied)
             await watch.state()
-            going = asyncio.ensure_future(watch.next())
-            await until(lambda: pulling(w.unit) and w.requests("log/pull")[-1][2].endswith("timeout=1"))
-            await w.clock.advance(1)
-            assert isinstance(await going, AccessDenied)
 
 
 async def test_card_at_the_door_names_its_user() -> None:
@@ -164,6 +166,8 @@ async def test_doors_bells_and_tampering() -> None:
         w.unit.set_input(w.unit.door.config.contact or "", True)
         opened = await watch.next()
         assert isinstance(opened, DoorMoved) and opened.is_open
+        forced = await watch.next()
+        assert isinstance(forced, AlarmChanged) and (forced.alarm, forced.is_on) == (Alarm.DOOR_FORCED, True)
         assert (await w.link.read_device(w.device)).door_open is True
         w.unit.ring(3)
         rang = await watch.next()
@@ -310,8 +314,10 @@ async def test_power_cut_ends_the_watch_and_a_new_one_works(wire: str) -> None:
         await cut
         await w.unit.power.settled()
         async with watching(w) as watch:
+            assert isinstance(await watch.any(), AlarmsForgotten)
+            started = await watch.any()
+            assert isinstance(started, Noted) and (started.name, started.data) == ("DeviceState", {"state": "startup"})
             await watch.state()
-            assert isinstance(await watch.next(), StateRead), "the log tells of the start"
             w.unit.ring(5)
             rang = await watch.next()
             assert isinstance(rang, DoorbellRang) and rang.button == "5"
@@ -356,12 +362,10 @@ async def test_device_that_restarts_ends_the_watch_and_the_next_one_tells_what_w
         await w.unit.power.settled()
         w.unit.ring(4)
         async with watching(w) as watch:
-            after = await watch.state()
-            assert after.key.partition(":")[0] != before.key.partition(":")[0]
             rang = await watch.next()
             assert isinstance(rang, DoorbellRang) and rang.button == "4"
-            # The backlog tells of the start too, and brings one more report.
-            assert isinstance(await watch.next(), StateRead)
+            after = await watch.state()
+            assert after.key.partition(":")[0] != before.key.partition(":")[0]
 
 
 async def test_watcher_that_starts_again_goes_on_where_the_last_one_stopped() -> None:
@@ -374,12 +378,12 @@ async def test_watcher_that_starts_again_goes_on_where_the_last_one_stopped() ->
         w.unit.ring(2)
         await w.clock.advance(30)
         async with watching(w) as watch:
-            await watch.state()
             # What its reader had in hand when it stopped comes once more, under the same key.
             assert (await watch.next()).key == last.key
             rang = await watch.next()
             assert isinstance(rang, DoorbellRang) and rang.button == "2"
             assert rang.occurred_at // 1000 == (w.clock.now() - 30_000) // 1000
+            await watch.state()
 
 
 async def test_first_watch_tells_nothing_of_before() -> None:

@@ -3,11 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from doorward.clock import ManualClock
-from doorward.providers.base import DeviceEvent, Offline, StateRead, WantedCode
+from doorward.providers.base import AlarmsForgotten, Bookmark, DeviceEvent, Noted, Offline, StateRead, WantedCode
 from doorward.providers.my_2n.client import Timeouts, TwoNClient
 from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import (
@@ -52,6 +52,8 @@ class World:
     url: str = "http://twin"
     fingerprint: str = ""
     device: str = DEVICE
+    bookmark: Bookmark = field(default_factory=Bookmark)
+    """How far its log was read: kept, as the server keeps it, from one watcher to the next."""
 
     def requests(self, path: str = "") -> list[tuple[str, str, str]]:
         """What the device was asked: method, path, query."""
@@ -164,6 +166,13 @@ class Watching:
         self._events = events
 
     async def next(self) -> DeviceEvent:
+        """The next event that is more than a note."""
+        while isinstance(event := await self.any(), Noted | AlarmsForgotten):
+            pass
+        return event
+
+    async def any(self) -> DeviceEvent:
+        """The next event, whatever it is."""
         event: DeviceEvent = await within(anext(self._events))
         return event
 
@@ -176,7 +185,7 @@ class Watching:
 @contextlib.asynccontextmanager
 async def watching(world: World) -> AsyncIterator[Watching]:
     """A watcher of the device, its first state taken."""
-    async with contextlib.aclosing(world.link.watch(world.device)) as events:
+    async with contextlib.aclosing(world.link.watch(world.device, world.bookmark)) as events:
         yield Watching(events)
 
 

@@ -169,10 +169,11 @@ async def test_what_was_found_on_the_network_can_be_picked(tmp_path: Path) -> No
             assert len(await devices(house.core)) == 2
 
 
-async def test_a_search_without_a_find_says_so(house: House) -> None:
-    owner = await house.owner()
-    page = await owner.press("Search the network")
-    assert "No intercom was found by itself" in page.text
+async def test_a_search_without_a_find_says_so(tmp_path: Path) -> None:
+    async with open_house(tmp_path, networks="192.0.2.0/24") as house:
+        owner = await house.owner()
+        page = await owner.press("Search the network")
+        assert "No intercom was found by itself" in page.text
 
 
 # ---------------------------------------------------------------- what is wrong, and how to mend it

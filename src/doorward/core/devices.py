@@ -1,4 +1,4 @@
-"""Devices: how they are shown, and how what they report becomes state and events."""
+"""Devices: how they are shown, and how what they say of themselves becomes state. For what happens: `happened`."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,19 +12,8 @@ from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.crypto import VaultError
 from doorward.errors import DeviceIsUnmanaged, DeviceNotFound
-from doorward.providers.base import (
-    AccessDenied,
-    DeviceEvent,
-    DeviceReport,
-    DoorbellRang,
-    DoorMoved,
-    Issue,
-    LockMoved,
-    ProviderError,
-    StateRead,
-    Tampered,
-)
-from doorward.store import access_codes, devices, due
+from doorward.providers.base import DeviceReport, Issue, ProviderError
+from doorward.store import devices, due
 from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow, SeenDevice, Version
 from doorward.wire import device as wire_types
@@ -209,14 +198,6 @@ def fields_of(report: DeviceReport, warnings_json: str, now: int) -> dict[str, A
     }
 
 
-_DENIED = {
-    # A device's word → Seam's code and a sentence; other words have no code.
-    "invalidCredential": ("unknown_code", "The code or card is not known to the device."),
-    "invalidTime": ("expired_code", "The code or card is not valid at this time."),
-    "invalidProfile": ("expired_code", "The code or card is not valid at this time of the day."),
-    "invalidSequence": ("credential_error", "A code or card of the sequence was wrong."),
-    "timeout": ("credential_error", "The second code or card did not come in time."),
-}
 _ISSUE_TEXTS = {
     Issue.TWO_N_MISSING_TIME_ZONE: "The intercom has no time zone. Set one on it before using time-bound codes.",
     Issue.CLOCK_WRONG: (
@@ -254,8 +235,14 @@ def _skew(seconds: int) -> str:
     return f"about {round(size / unit)} {name}s {'ahead' if seconds > 0 else 'behind'}"
 
 
-async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport) -> None:
-    """A device answered and says how it stands."""
+async def report(
+    tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport, *, of_watch: bool = False
+) -> None:
+    """A device answered and says how it stands.
+
+    Only a report `of_watch`, which comes after what the device's log told, says how the door stands: beside it, a
+    movement would be told of twice, and once without its author.
+    """
     await tx.lock("device", workspace_id, device_id)
     row = await devices.get(tx, workspace_id, device_id)
     if row is None:
@@ -263,6 +250,8 @@ async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: D
     now = core.clock.now()
     errors = problems.without(row.errors_json, "device_disconnected", "missing_device_credentials")
     values = {**fields_of(fresh, row.warnings_json, now), "errors_json": errors}
+    if not of_watch:
+        values |= {name: getattr(row, name) for name in ("locked", "door_open") if getattr(row, name) is not None}
     if all(getattr(row, name) == value for name, value in values.items()):
         return
     was_online, was_locked = row.online, row.locked
@@ -274,7 +263,7 @@ async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: D
         tx.after_commit(lambda: core.wake.ring(RECONCILE))
     if was_locked is not None and row.locked is not None and was_locked != row.locked:
         # It moved while nobody was watching; who did it is not known.
-        await _moved(tx, core, row, method="unknown", occurred_at=now)
+        await tell_moved(tx, core, row, method="unknown", occurred_at=now)
 
 
 async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: ProviderError) -> None:
@@ -326,7 +315,8 @@ def issues_of(row: DeviceRow) -> dict[str, Any]:
     }
 
 
-async def _moved(tx: Tx, core: Core, row: DeviceRow, *, method: str, occurred_at: int, **members: Any) -> None:
+async def tell_moved(tx: Tx, core: Core, row: DeviceRow, *, method: str, occurred_at: int, **members: Any) -> None:
+    """The door is locked or unlocked now; `members` are those of its event."""
     cls = event.LockLocked if row.locked else event.LockUnlocked
     await emit(
         tx,
@@ -346,62 +336,5 @@ async def moved_by_command(
     if row is None or locked is None:
         return row
     row = await devices.change(tx, row, locked=int(locked))
-    await _moved(tx, core, row, method="remote", occurred_at=core.clock.now(), action_attempt_id=action_attempt_id)
+    await tell_moved(tx, core, row, method="remote", occurred_at=core.clock.now(), action_attempt_id=action_attempt_id)
     return row
-
-
-async def apply(tx: Tx, core: Core, workspace_id: str, device_id: str, happened: DeviceEvent) -> None:
-    """Something happened at a device: once for each of its keys, whatever is told twice."""
-    if isinstance(happened, StateRead):
-        await report(tx, core, workspace_id, device_id, happened.report)
-        return
-    await tx.lock("device", workspace_id, device_id)
-    row = await devices.get(tx, workspace_id, device_id)
-    if row is None or not await devices.first_time(tx, workspace_id, device_id, happened.key, happened.occurred_at):
-        return
-    match happened:
-        case LockMoved():
-            await _lock_moved(tx, core, row, happened)
-        case DoorMoved():
-            await devices.change(tx, row, door_open=int(happened.is_open))
-        case AccessDenied():
-            code = await _code_of(tx, row, happened.code_ref)
-            known = _DENIED.get(happened.reason)
-            denied = event.LockAccessDenied(
-                reason={"reason_code": known[0], "message": known[1]} if known else UNSET,
-                access_code_id=code.get("access_code_id", UNSET),
-                **about_device(row),
-            )
-            await emit(tx, core, workspace_id, denied, occurred_at=happened.occurred_at)
-        case DoorbellRang():
-            await emit(
-                tx, core, workspace_id, event.DeviceDoorbellRang(**about_device(row)), occurred_at=happened.occurred_at
-            )
-        case Tampered():
-            await emit(
-                tx, core, workspace_id, event.DeviceTampered(**about_device(row)), occurred_at=happened.occurred_at
-            )
-        case _:
-            raise AssertionError(type(happened))
-
-
-async def _lock_moved(tx: Tx, core: Core, row: DeviceRow, happened: LockMoved) -> None:
-    locked = int(happened.locked)
-    if happened.method in ("remote", "automatic") and row.locked == locked:
-        return  # the end of our own command, told by its answer already
-    row = await devices.change(tx, row, locked=locked)
-    await _moved(
-        tx,
-        core,
-        row,
-        method=happened.method,
-        occurred_at=happened.occurred_at,
-        **await _code_of(tx, row, happened.code_ref),
-    )
-
-
-async def _code_of(tx: Tx, row: DeviceRow, ref: str | None) -> dict[str, Any]:
-    if ref is None:
-        return {}
-    code = await access_codes.find_by_ref(tx, row.workspace_id, row.device_id, ref.lower())
-    return {"access_code_id": code.access_code_id, "access_code_is_managed": bool(code.is_managed)} if code else {}

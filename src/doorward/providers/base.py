@@ -300,9 +300,60 @@ class CodesChanged(DeviceEvent):
 
 @dataclass(frozen=True)
 class StateRead(DeviceEvent):
-    """A fresh report: after connecting, after a restart of the device, after a change of its settings."""
+    """A fresh report: after connecting, after a restart of the device, after a change of its settings.
+
+    It comes after the events that it includes, so that it has the last word.
+    """
 
     report: DeviceReport
+
+
+class Alarm(enum.StrEnum):
+    """A condition that a device reports when it begins and when it ends; the value is our own warning code."""
+
+    DOOR_FORCED = "doorward_door_forced_open"
+    DOOR_HELD_OPEN = "doorward_door_held_open"
+    SWITCHES_BLOCKED = "doorward_switches_blocked"
+    ACCESS_BLOCKED = "doorward_access_blocked"
+
+
+@dataclass(frozen=True)
+class AlarmChanged(DeviceEvent):
+    """An alarm began or ended."""
+
+    alarm: Alarm
+    is_on: bool
+
+
+@dataclass(frozen=True)
+class AlarmsForgotten(DeviceEvent):
+    """Alarms from before are no longer known to stand: the device booted, or a part of its log is missing.
+
+    Not told where there was no bookmark: whoever begins anew knows of no alarms.
+    """
+
+
+@dataclass(frozen=True)
+class Noted(DeviceEvent):
+    """Something of the brand's own that has no other name here: kept as it is, for whoever looks."""
+
+    name: str
+    """The device's word."""
+    data: Mapping[str, str | int | bool] = field(default_factory=dict)
+    """Never a PIN, a card's number or a key that was pressed."""
+
+
+class Bookmark:
+    """How far a device's log was read, in its driver's own words.
+
+    Whoever watches hands it in and keeps its value (None: from now on); the driver moves it on when what was told
+    before has been taken. So a kept value may lag, which costs repeats, but never runs ahead.
+    """
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: str | None = None) -> None:
+        self.value = value
 
 
 # ---------------------------------------------------------------- links
@@ -404,8 +455,9 @@ class ChoosesSwitch(Protocol):
 class Watches(Protocol):
     """Tells what happens at a device."""
 
-    def watch(self, device: str) -> AsyncIterator[DeviceEvent]:
-        """Events as they happen; the first one is a `StateRead`. Ends only by an error or by being closed.
+    def watch(self, device: str, bookmark: Bookmark | None = None) -> AsyncIterator[DeviceEvent]:
+        """What happened since the bookmark as far as the device remembers, then a `StateRead`, then events as they
+        happen. Without a bookmark the first one is the `StateRead`. Ends only by an error or by being closed.
 
         Raises: Offline, NotAuthorized, Refused. Reconnecting is the caller's.
         """

@@ -3,6 +3,8 @@
 Losing one costs a full read; a stale one costs a repeat. So it may be written after what it stands for, never before.
 """
 
+from collections.abc import Sequence
+
 from doorward.store.db import Reader, Tx
 
 
@@ -24,6 +26,16 @@ async def put(tx: Tx, workspace_id: str, device_id: str, name: str, value: str) 
         device_id,
         name,
         value,
+    )
+
+
+async def put_many(tx: Tx, name: str, values: Sequence[tuple[str, str, str]]) -> None:
+    """Workspace, device and text of each; those of devices that are gone are left out."""
+    await tx.many(
+        "INSERT INTO bookmarks SELECT workspace_id, device_id, CAST($3 AS TEXT), CAST($4 AS TEXT) FROM devices "
+        "WHERE workspace_id = $1 AND device_id = $2 "
+        "ON CONFLICT (workspace_id, device_id, name) DO UPDATE SET value = excluded.value",
+        [(workspace_id, device_id, name, value) for workspace_id, device_id, value in values],
     )
 
 

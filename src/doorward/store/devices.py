@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import msgspec
 
-from doorward.store import bookmarks
+from doorward.store import bookmarks, device_log
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
@@ -152,6 +152,18 @@ async def with_login(read: Reader) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in rows]
 
 
+async def login_of(read: Reader, workspace_id: str, device_id: str) -> tuple[str | None, str] | None:
+    """What a device is reached with: its own sealed login and its account's, to be compared."""
+    row = await read.one(
+        "SELECT d.secret_sealed, a.secret_sealed FROM devices d JOIN connected_accounts a "
+        "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id "
+        "WHERE d.workspace_id = $1 AND d.device_id = $2",
+        workspace_id,
+        device_id,
+    )
+    return (row[0], row[1]) if row else None
+
+
 async def add(tx: Tx, row: DeviceRow) -> None:
     await tx.run(insert("devices", DeviceRow), *msgspec.structs.astuple(row))
 
@@ -164,6 +176,7 @@ async def change(tx: Tx, row: DeviceRow, **values: Any) -> DeviceRow:
 async def delete(tx: Tx, workspace_id: str, device_id: str) -> int:
     await tx.run("DELETE FROM seen_device_events WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
     await bookmarks.drop(tx, workspace_id, device_id)
+    await device_log.drop(tx, workspace_id, device_id)
     return await tx.run("DELETE FROM devices WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
 
 

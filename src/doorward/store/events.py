@@ -54,3 +54,19 @@ async def list_page(read: Reader, where: Where, limit: int, offset: int) -> list
         *where.args,
     )
     return [Body(*row) for row in rows]
+
+
+async def has_of_command(
+    read: Reader, workspace_id: str, device_id: str, event_type: str, *, since: int, until: int
+) -> bool:
+    """A command of ours was told of so, in that time (milliseconds, both ends included)."""
+    row = await read.one(
+        "SELECT 1 FROM events WHERE workspace_id = $1 AND device_id = $2 AND created_at BETWEEN $3 AND $4 "
+        "AND event_type = $5 AND action_attempt_id IS NOT NULL LIMIT 1",
+        workspace_id,
+        device_id,
+        since,
+        until,
+        event_type,
+    )
+    return row is not None

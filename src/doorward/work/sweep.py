@@ -1,19 +1,20 @@
 """Ends what ran out of time, and drops what is old.
 
-Which rows: attempts past their deadline, remembered device events. Woken by time alone. If it dies half way: the next
-round does the rest. If two run: ending an attempt twice changes nothing.
+Which rows: attempts past their deadline, remembered device events, what devices noted. Woken by time alone. If it dies
+half way: the next round does the rest. If two run: ending an attempt twice changes nothing.
 """
 
 import structlog
 
 from doorward.core.context import Core
-from doorward.store import devices
+from doorward.store import device_log, devices
 from doorward.work.commands import close_orphans
 
 log = structlog.get_logger()
 
 EVERY_S = 1.0
 REMEMBER_EVENTS_MS = 30 * 24 * 3_600_000
+KEEP_NOTES_MS = 7 * 24 * 3_600_000
 CLEAN_EVERY = 3600
 """Rounds between cleanings."""
 
@@ -28,6 +29,7 @@ async def run(core: Core) -> None:
                 await close_orphans(core, all_of_them=False)
             if rounds % CLEAN_EVERY == 0:
                 await core.db.write(devices.forget_events, core.clock.now() - REMEMBER_EVENTS_MS)
+                await core.db.write(device_log.forget, core.clock.now() - KEEP_NOTES_MS)
         except Exception:
             log.exception("sweeping failed")
         rounds += 1

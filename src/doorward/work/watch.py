@@ -1,65 +1,45 @@
-"""Follows what happens at the devices: one watcher for each device that has a login.
+"""Follows what happens at the devices: a `Follower` for each device that has a login.
 
-Which rows: devices with a login. Woken by: the bell `links` (accounts changed), and a poll that looks for devices
-without a watcher. If it dies half way: a device remembers its own events, and each has a key, so what is told again
-after a reconnect changes nothing. If two watch one device: the same, by the same key.
-
-A watcher's states: `connecting` → `watching` → (error) → `waiting` → `connecting` … with pauses that grow and jitter,
-so that a site coming back is not met by all of its watchers at once.
+Which rows: devices with a login, and the bookmarks of their logs. Woken by: the bell `links` (accounts changed), and a
+poll that looks for devices without a follower and writes the bookmarks that moved. If it dies half way: a bookmark lags
+by one poll at most; a device remembers its own events, and each has a key, so what is told again changes nothing.
 """
 
 import asyncio
-import random
-from collections.abc import AsyncIterator
-from contextlib import aclosing
-from typing import Any, cast
 
 import structlog
 
-from doorward.core import devices
+from doorward.core import happened as rules
 from doorward.core.accounts import LINKS
 from doorward.core.context import Core
-from doorward.providers.base import (
-    CodesChanged,
-    DeviceEvent,
-    LockMoved,
-    NotAuthorized,
-    Offline,
-    ProviderError,
-    StateRead,
-    Watches,
-)
+from doorward.providers.base import CodesChanged, DeviceEvent, LockMoved, StateRead
+from doorward.store import bookmarks, due
 from doorward.store import devices as store
-from doorward.store import due
 from doorward.store.db import Tx
+from doorward.store.devices import DeviceRow
 from doorward.work.commands import Commander
+from doorward.work.follow import BOOKMARK, Crew, Follower, Phase
 from doorward.work.links import Links
 from doorward.work.reconcile import KIND, Reconciler
 
 log = structlog.get_logger()
 
 POLL_S = 5.0
-PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)
-NOT_AUTHORIZED_PAUSE_S = 120.0
-"""A wrong login is tried rarely: devices block whoever guesses."""
-STARTS_AT_ONCE = 50
-"""Watchers that connect at the same time."""
 EDITED_MS = 1_000
 """A directory that somebody edits is read this long after the first change: edits come in groups."""
 
 
 class Watcher:
-    """Starts and stops watchers."""
+    """Starts and stops followers."""
 
     def __init__(self, core: Core, links: Links, commander: Commander, reconciler: Reconciler) -> None:
         self._core = core
         self._links = links
         self._commander = commander
         self._reconciler = reconciler
+        self._crew = Crew(core, links, self._take)
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
-        self._connecting = asyncio.Semaphore(STARTS_AT_ONCE)
-        self._waiting: set[asyncio.Event] = set()
-        """Watchers that pause after an error; a new login ends their pause."""
+        self.followers: dict[tuple[str, str], Follower] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -70,61 +50,50 @@ class Watcher:
                 self._links.stale()
                 try:
                     await self._look()
+                    await self._tidy()
                 except Exception:
                     log.exception("looking for devices to watch failed")
                 if await core.clock.wait(bell, POLL_S):
                     await self._links.drop_gone()
-                    for event in self._waiting:
-                        event.set()
+                    for follower in list(self.followers.values()):
+                        await follower.wake_if_login_changed()
         finally:
             for task in self._tasks.values():
                 task.cancel()
             await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+            await asyncio.shield(asyncio.ensure_future(self._save()))
 
     async def _look(self) -> None:
         wanted = set(await store.with_login(self._core.db.read))
-        for key in [k for k, task in self._tasks.items() if k not in wanted or task.done()]:
-            self._tasks.pop(key).cancel()
+        for key, task in list(self._tasks.items()):
+            # One that ended has nothing to follow; one that died of something unforeseen is replaced.
+            if key not in wanted or (task.done() and self.followers[key].phase is not Phase.ENDED):
+                self._tasks.pop(key).cancel()
+                del self.followers[key]
         for key in wanted - self._tasks.keys():
-            self._tasks[key] = asyncio.ensure_future(self._watch(*key))
+            follower = self.followers[key] = Follower(self._crew, *key)
+            self._tasks[key] = asyncio.ensure_future(follower.run())
 
-    async def _watch(self, workspace_id: str, device_id: str) -> None:
-        core, tries = self._core, 0
-        while True:
-            link = None
-            try:
-                row = await store.get(core.db.read, workspace_id, device_id)
-                if row is None:
-                    return
-                async with self._connecting:
-                    link = await self._links.of(row)
-                if not isinstance(link, Watches):
-                    return
-                async with aclosing(cast("Any", link.watch(row.ref))) as events:
-                    async for happened in cast("AsyncIterator[DeviceEvent]", events):
-                        if isinstance(happened, StateRead):
-                            tries = 0
-                        await self._take(workspace_id, device_id, happened)
-                error: ProviderError = Offline("The device stopped telling what happens.")
-            except ProviderError as exc:
-                error = exc
-            except Exception:
-                log.exception("a watcher failed", device_id=device_id)
-                error = Offline("Watching the device failed.")
-            if link is not None and not self._links.is_open(link):
-                continue  # the logins changed: on with the new link
-            await core.db.write(devices.trouble, core, workspace_id, device_id, error)
-            pause = NOT_AUTHORIZED_PAUSE_S if isinstance(error, NotAuthorized) else PAUSES_S[min(tries, 4)]
-            tries += 1
-            again = asyncio.Event()
-            self._waiting.add(again)
-            try:
-                await core.clock.wait(again, pause * random.uniform(0.7, 1.3))  # noqa: S311 - jitter
-            finally:
-                self._waiting.discard(again)
+    async def _tidy(self) -> None:
+        """What is not urgent: sums of floods that are over, and bookmarks."""
+        core, now = self._core, self._core.clock.now()
+        for follower in list(self.followers.values()):
+            for note in follower.limiter.over(now):
+                await core.db.write(rules.apply, core, *follower.key, note)
+        await self._save()
 
-    async def _take(self, workspace_id: str, device_id: str, happened: DeviceEvent) -> None:
-        core = self._core
+    async def _save(self) -> None:
+        """Write the bookmarks that moved, all in one transaction."""
+        moved = [(f, f.bookmark.value) for f in self.followers.values() if f.bookmark.value != f.saved]
+        if not moved:
+            return
+        rows = [(*follower.key, value) for follower, value in moved if value is not None]
+        await self._core.db.write(bookmarks.put_many, BOOKMARK, rows)
+        for follower, value in moved:
+            follower.saved = value
+
+    async def _take(self, device: DeviceRow, happened: DeviceEvent, is_past: bool) -> None:
+        core, workspace_id, device_id = self._core, device.workspace_id, device.device_id
         if isinstance(happened, CodesChanged):
             if not self._reconciler.wrote_lately(device_id):
                 self._reconciler.ask_read(device_id)
@@ -138,7 +107,7 @@ class Watcher:
             row = await store.get(core.db.read, workspace_id, device_id)
             if row is None or row.locked == int(happened.locked):
                 return
-        await core.db.write(devices.apply, core, workspace_id, device_id, happened)
+        await core.db.write(rules.apply, core, workspace_id, device_id, happened, is_past=is_past)
         if isinstance(happened, StateRead):
             self._reconciler.ask_read(device_id)
             await core.db.write(self._look_at_codes, workspace_id, device_id, 0)

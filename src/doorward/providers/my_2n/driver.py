@@ -9,10 +9,11 @@ import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from doorward.clock import Clock
 from doorward.providers.base import (
+    Bookmark,
     CodesRead,
     DeviceEvent,
     DeviceReport,
@@ -30,18 +31,45 @@ from .camera import Camera
 from .client import TwoNClient
 from .codes import Codes, owner_tag
 from .intercom import Intercom
-from .troubles import DeviceTrouble, outward
+from .troubles import DeviceTrouble, LoginRefused, outward
 from .watch import watch
 
 Connect = Callable[[str, Mapping[str, Any]], Awaitable[TwoNClient]]
 """Makes the client of a device from its ref and its secret; opens no connection."""
 
 
-@dataclass(frozen=True)
+REFUSALS: Final = 2
+"""Logins refused in a row, after which the device is left alone for a while: it blocks whoever guesses. Each is up to
+two answers to the device's challenge, and a call beside may be on its way."""
+QUIET_S: Final = 600.0
+
+
+@dataclass
 class _Device:
     intercom: Intercom
     codes: Codes
     camera: Camera
+    refusals: int = 0
+    """Logins refused in a row."""
+    quiet_until: float = 0.0
+    """Monotonic seconds: nothing is sent before, whoever asks."""
+
+    @contextmanager
+    def border(self) -> Iterator[None]:
+        """Let no trouble of the device cross but in the words of the contract."""
+        clock = self.intercom.clock
+        if clock.monotonic() < self.quiet_until:
+            raise outward(LoginRefused(""))
+        try:
+            yield
+        except LoginRefused as trouble:
+            self.refusals += 1
+            if self.refusals >= REFUSALS:
+                self.quiet_until = clock.monotonic() + QUIET_S
+            raise outward(trouble) from trouble
+        except DeviceTrouble as trouble:
+            raise outward(trouble) from trouble
+        self.refusals = 0
 
 
 class TwoNLink:
@@ -66,25 +94,25 @@ class TwoNLink:
     async def read_device(self, device: str) -> DeviceReport:
         """As `base.Link.read_device`."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             return await one.intercom.report()
 
     async def lock(self, device: str, timeout: float) -> Moved:
         """As `base.Locks.lock`: the switch off."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             return await one.intercom.lock(timeout)
 
     async def unlock(self, device: str, timeout: float) -> Moved:
         """As `base.Locks.unlock`: a pulse, or the switch on where it is bistable."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             return await one.intercom.unlock(timeout)
 
     async def read_codes(self, device: str, place: str | None = None, *, whole: bool = False) -> CodesRead:
         """As `base.ProgramsCodes.read_codes`."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             await one.intercom.identify()
             return await one.codes.read(place, whole=whole)
 
@@ -92,50 +120,51 @@ class TwoNLink:
         """As `base.ProgramsCodes.set_code`. Times are kept in whole seconds: from the second `starts_at` is in, to
         the end of the one `ends_at` is in."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             await one.intercom.identify()
             return await one.codes.set(code)
 
     async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> list[Written | ProviderError]:
         """As `base.ProgramsManyCodes.set_codes`."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             await one.intercom.identify()
             return await one.codes.set_all(codes)
 
     async def remove_code(self, device: str, ref: str) -> None:
         """As `base.ProgramsCodes.remove_code`."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             await one.intercom.identify()
             await one.codes.remove(ref)
 
     async def choose_switch(self, device: str, number: int) -> SwitchChosen:
         """As `base.ChoosesSwitch.choose_switch`."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             return SwitchChosen({"switch": number}, await one.intercom.report_with(number))
 
     async def picture_settings(self, device: str) -> PictureSettings:
         """As `base.TakesPictures.picture_settings`."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             await one.intercom.identify()
             return await one.camera.settings()
 
     async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
         """As `base.TakesPictures.take_picture`."""
         one = await self._of(device)
-        with _border():
+        with one.border():
             await one.intercom.identify()
             return await one.camera.take(width, height, source)
 
-    async def watch(self, device: str) -> AsyncGenerator[DeviceEvent, None]:
+    async def watch(self, device: str, bookmark: Bookmark | None = None) -> AsyncGenerator[DeviceEvent, None]:
         """As `base.Watches.watch`. Close it with `aclose`, so that its channel at the device is closed too."""
         one = await self._of(device)
-        with _border():
-            async with aclosing(watch(one.intercom)) as events:
+        with one.border():
+            async with aclosing(watch(one.intercom, bookmark or Bookmark())) as events:
                 async for event in events:
+                    one.refusals = 0
                     yield event
 
     async def close(self) -> None:
@@ -183,12 +212,3 @@ def number_of(serial: str) -> int:
     """A device's number for people: the digits of its serial, or a checksum of a ref that has none."""
     digits = "".join(c for c in serial if c in "0123456789")
     return int(digits[-9:]) if digits else zlib.crc32(serial.encode())
-
-
-@contextmanager
-def _border() -> Iterator[None]:
-    """Let no trouble of the device cross but in the words of the contract."""
-    try:
-        yield
-    except DeviceTrouble as trouble:
-        raise outward(trouble) from trouble

@@ -14,35 +14,35 @@ from typing import Any, Final
 
 from doorward.providers.base import (
     AccessDenied,
+    AlarmChanged,
     CodesChanged,
     DeviceEvent,
     DoorbellRang,
     DoorMoved,
     LockMoved,
+    Noted,
     Tampered,
 )
 
+from . import notes
 from .intercom import Switch
 
-NAMES: Final = (
-    "DeviceState",
-    "ConfigurationChanged",
-    "CapabilitiesChanged",
-    "HardwareChanged",
-    "DirectoryChanged",
-    "SwitchStateChanged",
-    "SwitchOperationChanged",
-    "CodeEntered",
-    "CardEntered",
-    "FingerEntered",
-    "MobKeyEntered",
-    "LicensePlateRecognized",
-    "ApiAccessRequested",
-    "UserAuthenticated",
-    "UserRejected",
-    "DoorStateChanged",
-    "KeyPressed",
-    "TamperSwitchActivated",
+NAMES: Final = tuple(
+    dict.fromkeys(
+        (
+            "DirectoryChanged",
+            "CodeEntered",
+            "CardEntered",
+            "FingerEntered",
+            "MobKeyEntered",
+            "LicensePlateRecognized",
+            "ApiAccessRequested",
+            "UserAuthenticated",
+            "UserRejected",
+            "KeyPressed",
+            *notes.KEPT,
+        )
+    )
 )
 """What is subscribed to. Privileges decide which of them an account is shown."""
 
@@ -121,7 +121,8 @@ class Translator:
             name, params = event.get("event"), event.get("params")
             if not isinstance(name, str) or not isinstance(params, Mapping):
                 continue
-            key = f"{boot}:{event.get('id')}"
+            # A device that does not name its boots starts its numbers again unnoticed: then the time tells apart.
+            key = f"{boot or '@' + str(event.get('utcTime'))}:{event.get('id')}"
             at = occurred_at(event, skew_s=skew_s, now=now)
             if name in SETTINGS_CHANGED or (name == "DeviceState" and params.get("state") == "startup"):
                 result.is_stale = True
@@ -140,6 +141,7 @@ class Translator:
                 told = self._moved(name, params, key, at, switch, event)
                 if told is not None:
                     result.events.append(told)
+            self._noted(name, params, key, at, result)
         # What was held back once and is still unexplained has no reason of its own.
         for number in held_back & self._denied.keys():
             result.events.append(self._denied.pop(number))
@@ -183,6 +185,16 @@ class Translator:
         elif not session.is_told:
             session.is_told = True
             result.events.append(AccessDenied(key, at, word, _ref(params) or session.code_ref))
+
+    # ------------------------------------------------------------ what has no other word
+
+    def _noted(self, name: str, params: Mapping[str, Any], key: str, at: int, result: Translated) -> None:
+        if (alarm := notes.alarm(name, params)) is not None:
+            result.events.append(AlarmChanged(key, at, *alarm))
+        if name == "SwitchStateChanged" and params.get("switch") == self._number:
+            return  # the door itself
+        if (data := notes.note(name, params)) is not None:
+            result.events.append(Noted(f"{key}:noted", at, name, data))
 
     # ------------------------------------------------------------ doors and keys
 

@@ -70,16 +70,6 @@ class Zone:
     """The device says that it has none."""
 
 
-@dataclass
-class Seen:
-    """How far the device's log was read, so that the next watcher goes on from there."""
-
-    boot: str
-    event_id: int
-    at: float
-    """Monotonic seconds."""
-
-
 class Intercom:
     """One device of a link. `number` is its access switch; `serial` is what must answer, None: whatever does."""
 
@@ -103,13 +93,15 @@ class Intercom:
         """How many are told of changed settings right now."""
         self.door_open: bool | None = None
         """As its events told; there is no function to ask."""
-        self.seen: Seen | None = None
         self.boot = ""
-        """Name of the device's present life: changes with every boot."""
+        """Name of the device's present life: changes with every boot. Empty: the device does not tell them apart."""
+        self.up_s: int | None = None
+        """Seconds since it booted, when `note_boot` asked."""
         self.skew_s = 0
         """Seconds that the device's clock is ahead of ours; 0 when it is about right."""
         self._told_skew = facts.ToldSkew()
-        self._booted_at: float | None = None
+        self._life: tuple[int, int] | None = None
+        """Of a device without a name for its boots: seconds it was up, and our clock then, in milliseconds."""
         self._kept: dict[str, tuple[float, Any]] = {}
 
     # ------------------------------------------------------------ what is kept
@@ -276,19 +268,23 @@ class Intercom:
         rows = await self.client.switch_status()
         return next((row for row in rows if row.get("switch") == self.number), {})
 
+    def resume(self, boot: str, up_s: int | None, at: int) -> None:
+        """What was known of its life the last time: its boot's name, how long it was up, and our clock then (ms)."""
+        if not self.boot:
+            self.boot, self._life = boot, None if up_s is None else (up_s, at)
+
     async def note_boot(self) -> None:
         """Learn which life of the device this is, and how wrong its clock is. Raises: DeviceTrouble."""
         info = await self.client.system_info()
         up_s = (await self._read_clock()).get("upTime")
-        boot = _text(info, "bootUuid")
+        self.up_s = up_s if isinstance(up_s, int) else None
+        now, boot = self.clock.now(), _text(info, "bootUuid")
         if boot is not None:
             self.boot = boot
-        elif isinstance(up_s, int):
-            # Firmware without `bootUuid`: what counts is when it booted, on our own steady clock.
-            booted_at = self.clock.monotonic() - up_s
-            if self._booted_at is None or booted_at > self._booted_at + facts.TOLERATED_S:
-                self._booted_at = booted_at
-                self.boot = str(self.clock.now() // 1000 - up_s)
+        elif self.up_s is not None:
+            if self._life is None or _is_new_life(self._life, self.up_s, now):
+                self.boot = str(now // 1000 - self.up_s)
+            self._life = (self.up_s, now)
 
     async def _read_clock(self) -> dict[str, Any]:
         """system/status, and what it says of the clock; empty when the device does not tell it to this account."""
@@ -379,6 +375,13 @@ def _described(switch: Switch | None) -> dict[str, Any]:
     if switch.is_bistable:
         return {"door_switch_mode": "bistable"}
     return {"door_switch_mode": "monostable", "door_switch_pulse_seconds": switch.pulse_s}
+
+
+def _is_new_life(life: tuple[int, int], up_s: int, now: int) -> bool:
+    """It has been up for less than it would have been without a boot. Clocks drift: a thousandth is let pass."""
+    was_up_s, at = life
+    passed_s = max(0, now - at) / 1000
+    return up_s < was_up_s + passed_s - max(facts.TOLERATED_S, passed_s / 1000)
 
 
 def _text(row: Mapping[str, Any], key: str) -> str | None:
