@@ -542,7 +542,7 @@ def _plain_base(url: str) -> str:
     except ValueError:
         raise ValueError("This is not the address of a device.") from None
     is_plain = parts.scheme in ("http", "https") and port != 0 and not parts.username and not parts.password
-    if not is_plain or not parts.hostname or not _is_host(parts.hostname):
+    if not is_plain or not parts.hostname or not is_host(parts.hostname):
         raise ValueError("A device's address looks like https://192.0.2.10 or http://192.0.2.10:8080.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("A device's address ends after host and port.")
@@ -550,7 +550,7 @@ def _plain_base(url: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
-def _is_host(name: str) -> bool:
+def is_host(name: str) -> bool:
     """An IP address or a name that DNS can be asked for."""
     try:
         ipaddress.ip_address(name)
