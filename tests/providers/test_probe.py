@@ -416,26 +416,22 @@ async def test_no_common_tls_version(alert: int) -> None:
 
 
 async def test_two_certificates_within_a_moment() -> None:
-    async with await start_units(use_tls=True) as one, await start_units(use_tls=True) as other:
-        targets = [one.listeners[0].port, other.listeners[0].port]
+    asked: list[str] = []
 
-        async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", targets.pop(0))
+    async def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({})
 
-            async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-                while data := await source.read(65_536):
-                    sink.write(data)
-                    await sink.drain()
+    certificates = [server_context("one"), server_context("two")]
+    context = server_context("three")
 
-            pumps = [asyncio.create_task(pump(reader, up_writer)), asyncio.create_task(pump(up_reader, writer))]
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            for end in (up_writer, writer):
-                end.transport.abort()
-            await asyncio.gather(*pumps, up_writer.wait_closed(), return_exceptions=True)
+    def choose(connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = certificates.pop(0)
 
-        async with raw_server(forward) as port:
-            await fails(CertificateUnsteady, f"https://127.0.0.1:{port}")
-        assert not other.units[0].requests
+    context.sni_callback = choose
+    async with web_server(answer, context) as port:
+        await fails(CertificateUnsteady, f"https://127.0.0.1:{port}")
+    assert not asked
 
 
 async def test_a_closed_port() -> None:
