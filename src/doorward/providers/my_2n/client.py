@@ -37,12 +37,15 @@ from .troubles import (
     LoginRefused,
     NoAnswer,
     NotTheApi,
+    NotThroughTunnel,
     Refusal,
+    TunnelRefused,
     Unreachable,
     WrongLoginMethod,
     refusal,
     service_of,
 )
+from .tunnel import LONGEST_PULL_S, Tunnel
 
 AT_ONCE: Final = 2
 """Ordinary requests at once (field experience: devices serve few connections)."""
@@ -112,7 +115,8 @@ class TwoNClient:
     """The HTTP API of one device under one account.
 
     `connector` makes the wire (None: the network, with `pin` and `allowed` as in `transport.network`). No connection
-    is opened before the first request.
+    is opened before the first request. `tunnel`: a gateway that the device is behind; `base_url` is then one of
+    its `base_of`.
 
     Raises: ValueError for an address that is not plain `http(s)://host[:port]`, and for a pin that is none.
     """
@@ -127,8 +131,10 @@ class TwoNClient:
         allowed: transport.Allowed | None = None,
         connector: Callable[[], aiohttp.BaseConnector] | None = None,
         timeouts: Timeouts | None = None,
+        tunnel: Tunnel | None = None,
     ) -> None:
-        self._base = _plain_base(base_url)
+        self._base = _plain_base(base_url) if tunnel is None else tunnel.checked(base_url)
+        self._tunnel = tunnel
         if pin is not None:
             transport.fingerprint(pin)
         self._username = username
@@ -270,6 +276,8 @@ class TwoNClient:
         Sent once: a reply that gets lost takes its events with it. Raises: NoAnswer; Refusal 12 when the channel is
         gone.
         """
+        if self._tunnel is not None:
+            wait = min(wait, LONGEST_PULL_S)
         bound = wait + self._timeouts.pull_margin
         result = await self._send("GET", "log/pull", {"id": channel, "timeout": wait}, timeout=bound, is_poll=True)
         return _objects(result, "events", "log/pull")
@@ -299,6 +307,8 @@ class TwoNClient:
         until = loop.time() + timeout
         try:
             return await self._send(method, function, query, body=body, timeout=timeout, limit=limit)
+        except NotThroughTunnel:
+            raise
         except (NoAnswer, NotTheApi):
             left = until - loop.time()
             if left <= 0:
@@ -350,6 +360,8 @@ class TwoNClient:
         if query:
             target += "?" + "&".join(f"{name}={quote(str(value), safe=',')}" for name, value in query.items())
         headers: dict[str, str] = {}
+        if self._tunnel is not None:
+            headers[self._tunnel.header_name] = self._tunnel.header_value
         data: bytes | None = None
         if body is not None:
             data = msgspec.json.encode(body)
@@ -370,6 +382,8 @@ class TwoNClient:
             else:
                 headers.pop(hdrs.AUTHORIZATION, None)
             status, asked, raw = await self._exchange(method, target, function, headers, data, limit, sent, is_write)
+            if self._tunnel is not None:
+                _check_gateway(status, asked, raw, function, is_write=is_write)
             if status != 401:
                 try:
                     return _result(raw, status, function, is_write=is_write)
@@ -500,6 +514,27 @@ def _result(raw: bytes, status: int, function: str, *, is_write: bool) -> Any:
     elif status == 404:
         raise refusal(2, function)
     raise NotTheApi(function, is_write=is_write)
+
+
+def _check_gateway(status: int, asked: Sequence[str], raw: bytes, function: str, *, is_write: bool) -> None:
+    """Tell a tunnel's own answers from the device's, which are JSON envelopes or ask for Digest.
+
+    Raises: NotThroughTunnel, TunnelRefused.
+    """
+    if status in (401, 403, 407):
+        asks_digest = any(challenge.scheme == "digest" for challenge in parse_challenges(asked))
+        if not asks_digest and not _is_envelope(raw):
+            raise TunnelRefused(function)
+    elif status in (502, 503, 504) and not _is_envelope(raw):
+        raise NotThroughTunnel(function, is_write=is_write)
+
+
+def _is_envelope(raw: bytes) -> bool:
+    try:
+        envelope = _decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return isinstance(envelope, dict) and isinstance(envelope.get("success"), bool)
 
 
 def _word(text: str) -> str | None:
