@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from starlette.applications import Starlette
@@ -63,6 +63,10 @@ class Server:
 def make_core(config: Config, db: Database, clock: Clock) -> Core:
     """The parts that the rules work with."""
     vault = Vault(load_master(config.data_dir, config.secret_key))
+    try:
+        providers = registry(config, Twins(db, vault), clock)
+    except ValueError as exc:
+        refuse(str(exc))
     return Core(
         config=config,
         clock=clock,
@@ -70,7 +74,7 @@ def make_core(config: Config, db: Database, clock: Clock) -> Core:
         vault=vault,
         wake=Wake(clock),
         limits=Limits(clock, config.rate_limits),
-        providers=registry(config, Twins(db, vault), clock),
+        providers=providers,
         process_id=new_id(),
     )
 
@@ -202,7 +206,7 @@ async def _not_found(request: Request, _exc: Exception) -> Response:
     return Answer()
 
 
-def refuse(text: str) -> None:
+def refuse(text: str) -> NoReturn:
     """Say why the program cannot go on, and end it."""
     sys.stderr.write(text.rstrip() + "\n")
     raise SystemExit(2)

@@ -47,6 +47,10 @@ class Config(BaseSettings):
     """Networks real devices may be in, separated by commas. Default: private ones, and this machine (the emulator)."""
     device_discovery: str = ""
     """Addresses that "Search the network" may try: `192.168.1.0/24`, `10.0.0.10-10.0.0.40`, `192.168.1.7:8443`."""
+    my2n_raa_url: str | None = None
+    """My2N Remote API Access: the address of a device's API there, with `{device}` in its path. Not public; ask 2N."""
+    my2n_raa_header: str | None = Field(None, repr=False)
+    """The header that lets this server through, as `Name: value`."""
     mass_removal_guard: str = Field("20%", pattern=r"^(off|[0-9]{1,2}%|100%|[0-9]{1,6})$")
     """How many access codes may vanish from a device, or be tidied away there, in one go before that is doubted: a
     share (at least 5 codes), a number, or `off`."""

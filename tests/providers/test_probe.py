@@ -1,37 +1,94 @@
-"""Who answers at an address, and what is said when nobody does, or somebody else."""
+"""Asking an address who is there: emulators with and without TLS, and everything else that may listen on a port."""
 
 import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from doorward.networks import Networks, Ranges
-from doorward.providers.base import Offline, ProviderError, Refused
-from doorward.providers.my_2n import probe as words
-from doorward.providers.my_2n.discovery import discover, looks_like_2n
-from doorward.providers.my_2n.emulator import Service, start_units, tls
-from doorward.providers.my_2n.emulator.auth import ServiceSettings
-from doorward.providers.my_2n.emulator.quirks import Quirks
-from doorward.providers.my_2n.probe import probe
+from doorward.networks import DEVICE_NETWORKS, Networks
+from doorward.providers.base import Offline, ProviderError, Refused, Unsupported
+from doorward.providers.my_2n.emulator import ACCESS_UNIT, Quirks, Service, ServiceSettings, start_units
+from doorward.providers.my_2n.emulator.tls import server_context
+from doorward.providers.my_2n.probe import Address, Found, parse_address, probe
+from doorward.providers.my_2n.probe_failures import (
+    AddressOutsideNetworks,
+    AnswersWithError,
+    BadAddress,
+    CertificateUnsteady,
+    DoesNotAnswer,
+    HttpsOnly,
+    NameUnknown,
+    NotA2N,
+    NothingListens,
+    NoTls,
+    ProbeFailed,
+    Silent,
+    SystemServiceDisabled,
+    TlsTrouble,
+)
 
-LOOPBACK = Networks.parse("127.0.0.0/8 ::1").allows
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ALLOWED = Networks.parse(DEVICE_NETWORKS).allows
+SECRET = "what only the other side knows"
+HARDENED = Quirks(info_needs_credentials=True)
 
 
-@asynccontextmanager
-async def website(handler: Handler, certificate: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Something that is no 2N; its port."""
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+async def fails(kind: type[ProbeFailed], address: str, **options: Any) -> ProbeFailed:
+    """The failure, which is of exactly this kind, a whole sentence, and repeats nothing of a reply."""
+    with pytest.raises(ProbeFailed) as caught:
+        await probe(address, allowed=ALLOWED, **options)
+    failure = caught.value
+    assert type(failure) is kind, failure.message
+    assert failure.message.endswith(".") and SECRET not in failure.message
+    assert isinstance(failure, Offline | Refused | Unsupported)
+    return failure
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+@contextlib.asynccontextmanager
+async def raw_server(
+    talk: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """A port on loopback behind which `talk` speaks."""
+    talks: set[asyncio.Task[None]] = set()
+
+    async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        talks.add(task)
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError, ssl.SSLError):
+            await talk(reader, writer)
+        writer.transport.abort()
+
+    server = await asyncio.start_server(run, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for task in talks:
+            task.cancel()
+        await asyncio.gather(*talks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def web_server(
+    answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
+    """A web server on loopback that is no 2N."""
+    runner = web.ServerRunner(web.Server(answer), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=certificate)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
     await site.start()
     try:
         yield runner.addresses[0][1]
@@ -39,223 +96,408 @@ async def website(handler: Handler, certificate: ssl.SSLContext | None = None) -
         await runner.cleanup()
 
 
-@asynccontextmanager
-async def silent(*, cut: bool) -> AsyncIterator[int]:
-    """A port that takes connections, and says nothing or hangs up."""
-
-    async def serve(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not cut:
-            await gone.wait()
-        writer.close()
-
-    gone = asyncio.Event()
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        gone.set()
-        server.close()
-
-
-async def refused(address: str, allowed: object = LOOPBACK, timeout: float = 3.0) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
-        await probe(address, allowed=allowed, timeout=timeout)  # type: ignore[arg-type]
-    return caught.value
-
-
-# ---------------------------------------------------------------- 2N
-
-
-@pytest.mark.parametrize("use_tls", [False, True])
-@pytest.mark.parametrize("typed", ["{host}", " {host} ", "{host}/", "{url}", "{url}/"])
-async def test_an_intercom_is_found_however_its_address_is_typed(use_tls: bool, typed: str) -> None:
-    async with await start_units(use_tls=use_tls) as running:
-        listener = running.listeners[0]
-        host = f"127.0.0.1:{listener.port}"
-        found = await probe(
-            typed.format(host=host, url=listener.url.upper()[:4].lower() + listener.url[4:]), allowed=LOOPBACK
-        )
-        assert (found.url, found.pin) == (listener.url, listener.fingerprint)
-        assert (found.serial, found.model) == (listener.unit.serial, "2N IP Verso")
-
-
-async def test_one_that_tells_nothing_to_strangers_is_found_too() -> None:
-    async with await start_units(quirks=Quirks(info_needs_credentials=True)) as running:
-        found = await probe(running.urls[0], allowed=LOOPBACK)
-        assert (found.url, found.serial, found.name) == (running.urls[0], None, "")
-
-
-async def test_nothing_is_sent_but_one_question_without_a_login() -> None:
-    async with await start_units() as running:
-        await probe(running.urls[0], allowed=LOOPBACK)
-        assert [(r["method"], r["path"]) for r in running.units[0].requests] == [("GET", "/api/system/info")]
-
-
-async def test_services_that_are_off_or_want_https_are_named() -> None:
-    async with await start_units() as running:
-        unit = running.units[0]
-        unit.configure_service(Service.SYSTEM, ServiceSettings(enabled=False))
-        assert "The System service is switched off on the device" in (await refused(running.urls[0])).message
-        unit.configure_service(Service.SYSTEM, replace(unit.services[Service.SYSTEM], enabled=True, connection="tls"))
-        assert "takes HTTPS only" in (await refused(running.urls[0])).message
-
-
-# ---------------------------------------------------------------- somebody else, and nobody
+# ---------------------------------------------------------------- what people type
 
 
 @pytest.mark.parametrize(
-    "address",
-    ["", "http://", "ftp://127.0.0.1", "https://user@127.0.0.1", "127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1/x", "a b",
-     "http://[::1", "127.0.0.1?x", "127.0.0.1#x", "-", "x" * 300],
-)  # fmt: skip
-async def test_what_is_no_address(address: str) -> None:
-    assert (await refused(address)).message in (words.BAD_ADDRESS, words.NO_NAME)
+    ("text", "address"),
+    [
+        ("192.168.1.20", Address("192.168.1.20")),
+        ("  192.168.1.20:8443 ", Address("192.168.1.20", 8443)),
+        ("Intercom.LOCAL", Address("intercom.local")),
+        ("intercom.local/", Address("intercom.local")),
+        ("[fd00::1]", Address("fd00::1")),
+        ("fd00::1", Address("fd00::1")),
+        ("[FD00::1]:8443", Address("fd00::1", 8443)),
+        ("https://10.0.0.1:444", Address("10.0.0.1", 444, "https")),
+        ("HTTP://door/", Address("door", None, "http")),
+        ("https://[fd00::1]/", Address("fd00::1", None, "https")),
+        ("http://10.0.0.1//", Address("10.0.0.1", None, "http")),
+        ("2n_door-1.example", Address("2n_door-1.example")),
+        ("tür.example", Address("xn--tr-xka.example")),
+    ],
+)
+def test_addresses_as_people_type_them(text: str, address: Address) -> None:
+    assert parse_address(text) == address
 
 
-@pytest.mark.parametrize("scheme", ["", "http://", "https://"])
-async def test_a_network_that_is_not_allowed_is_never_reached(scheme: str) -> None:
-    elsewhere = Networks.parse("192.0.2.0/24").allows
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "   ",
+        "ftp://10.0.0.1",
+        "file:///etc/passwd",
+        "https://",
+        "https:/10.0.0.1",
+        "https://10.0.0.1/api/system/info",
+        "10.0.0.1?x=1",
+        "10.0.0.1#x",
+        "10.0.0.1:0",
+        "10.0.0.1:65536",
+        "10.0.0.1:https",
+        "10.0.0.300",
+        "10.0.0",
+        "127.1",
+        "0x7f000001",
+        "2130706433",
+        "010.0.0.1",
+        "10.0.0.1\\@evil.example",
+        "10.0.0.1\r\nHost: x",
+        "two words",
+        "-door.local",
+        "[10.0.0.1]",
+        "[fd00::1",
+        "[door.local]",
+        "fe80::1%eth0",
+        "a" * 400,
+        "a" * 64 + ".local",
+        "\ud800",
+    ],
+)
+async def test_what_is_no_address_is_said_to_be_none(text: str) -> None:
+    await fails(BadAddress, text)
+
+
+async def test_a_password_in_the_address_is_not_repeated() -> None:
+    failure = await fails(BadAddress, "https://jane:hunter2@10.0.0.1")
+    assert "hunter2" not in failure.message and "user name" in failure.message
+
+
+# ---------------------------------------------------------------- 2N devices
+
+
+@pytest.mark.parametrize("scheme", ["", "https://"])
+async def test_an_intercom_with_tls_is_found_and_its_certificate_pinned(scheme: str) -> None:
+    async with await start_units(use_tls=True) as running:
+        listener = running.listeners[0]
+        listener.unit.name = "North gate"
+        found = await probe(f"{scheme}127.0.0.1:{listener.port}", allowed=ALLOWED)
+        assert found == Found(
+            url=f"https://127.0.0.1:{listener.port}",
+            pin=listener.fingerprint,
+            name="North gate",
+            model="2N IP Verso",
+            serial=listener.unit.serial,
+            firmware="2.50.0.76.2",
+            needs_login_for_info=False,
+        )
+        assert [(r["path"], r["status"]) for r in listener.unit.requests] == [("/api/system/info", 200)]
+
+
+@pytest.mark.parametrize("scheme", ["", "http://"])
+async def test_an_intercom_without_tls_is_found(scheme: str) -> None:
+    async with await start_units(model=ACCESS_UNIT) as running:
+        found = await probe(f"{scheme}localhost:{running.listeners[0].port}/", allowed=ALLOWED)
+        assert (found.url, found.pin) == (f"http://localhost:{running.listeners[0].port}", None)
+        assert found.model == ACCESS_UNIT.variant and found.serial == running.units[0].serial
+
+
+async def test_an_intercom_is_found_by_ipv6() -> None:
+    async with await start_units(host="::1", use_tls=True) as running:
+        port = running.listeners[0].port
+        found = await probe(f"[::1]:{port}", allowed=ALLOWED)
+        assert (found.url, found.serial) == (f"https://[::1]:{port}", running.units[0].serial)
+
+
+@pytest.mark.parametrize("use_tls", [True, False])
+async def test_a_hardened_intercom_gives_itself_away_by_asking_for_a_login(use_tls: bool) -> None:
+    async with await start_units(use_tls=use_tls, quirks=HARDENED) as running:
+        found = await probe(f"127.0.0.1:{running.listeners[0].port}", allowed=ALLOWED)
+        assert found.needs_login_for_info and found.is_sure
+        assert (found.name, found.serial, found.firmware) == ("127.0.0.1", None, None)
+        assert found.pin == running.listeners[0].fingerprint
+
+
+async def test_the_usual_ports_are_tried_one_after_the_other() -> None:
+    async with await start_units() as plain, await start_units(use_tls=True) as secure:
+        ports = (secure.listeners[0].port, plain.listeners[0].port)
+        assert (await probe("127.0.0.1", allowed=ALLOWED, ports=ports)).serial == secure.units[0].serial
+        ports = (free_port(), plain.listeners[0].port)
+        assert (await probe("127.0.0.1", allowed=ALLOWED, ports=ports)).serial == plain.units[0].serial
+
+
+def tls_only(running: Any) -> None:
+    for unit in running.units:
+        unit.services[Service.SYSTEM] = ServiceSettings(connection="tls")
+
+
+async def test_a_device_that_wants_https_is_asked_over_https() -> None:
+    async with await start_units() as plain, await start_units(use_tls=True) as secure:
+        tls_only(plain)
+        address = f"127.0.0.1:{plain.listeners[0].port}"
+        found = await probe(address, allowed=ALLOWED, ports=(secure.listeners[0].port, 80))
+        assert found.url == secure.urls[0] and found.pin == secure.listeners[0].fingerprint
+        failure = await fails(HttpsOnly, f"http://{address}", ports=(secure.listeners[0].port, 80))
+        assert "https://127.0.0.1" in failure.message and failure.code == "7"
+        await fails(HttpsOnly, address, ports=(free_port(), 80))
+
+
+async def test_a_redirect_to_https_is_taken_as_a_hint_and_not_followed() -> None:
+    asked: list[str] = []
+
+    async with await start_units(use_tls=True) as secure:
+        port = secure.listeners[0].port
+        target = f"https://127.0.0.1:{port}/{SECRET.replace(' ', '')}"
+
+        async def redirect(request: web.BaseRequest) -> web.StreamResponse:
+            asked.append(request.path)
+            return web.Response(status=302, headers={"Location": target})
+
+        async with web_server(redirect) as plain:
+            found = await probe(f"127.0.0.1:{plain}", allowed=ALLOWED)
+            assert (found.url, found.serial) == (secure.urls[0], secure.units[0].serial)
+            assert asked == ["/api/system/info"]
+            assert [r["path"] for r in secure.units[0].requests] == ["/api/system/info"]
+            await fails(HttpsOnly, f"http://127.0.0.1:{plain}")
+            target = f"https://127.0.0.2:{port}/"
+            await fails(NotA2N, f"127.0.0.1:{plain}")
+            target = "/login"
+            await fails(NotA2N, f"127.0.0.1:{plain}")
+            target = "https://127.0.0.1:99999999/"
+            await fails(NotA2N, f"127.0.0.1:{plain}")
+            assert len(secure.units[0].requests) == 1
+
+
+async def test_a_service_that_is_off_is_said_to_be_off() -> None:
+    async with await start_units(use_tls=True) as running:
+        running.units[0].services[Service.SYSTEM] = ServiceSettings(enabled=False)
+        failure = await fails(SystemServiceDisabled, f"127.0.0.1:{running.listeners[0].port}")
+        assert "Services / HTTP API / Services" in failure.message and failure.code == "4"
+
+
+async def test_a_device_that_answers_only_with_errors() -> None:
     async with await start_units() as running:
-        error = await refused(f"{scheme}127.0.0.1:{running.listeners[0].port}", elsewhere)
-        assert isinstance(error, Offline) and error.message == words.OUTSIDE
+        running.units[0].faults.arm("http-500", times=5)
+        failure = await fails(AnswersWithError, f"127.0.0.1:{running.listeners[0].port}")
+        assert failure.code == "500"
+
+
+# ---------------------------------------------------------------- what is no 2N
+
+
+def json_of(body: Any, status: int = 200, **headers: str) -> Callable[[web.BaseRequest], Awaitable[web.Response]]:
+    async def answer(request: web.BaseRequest) -> web.Response:
+        assert "Authorization" not in request.headers and "Cookie" not in request.headers
+        return web.json_response(body, status=status, headers=headers)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        None,
+        {"success": True},
+        {"success": True, "result": {"note": SECRET}},
+        {"success": True, "result": {"variant": SECRET, "serialNumber": "x"}},
+        {"success": True, "result": {"variant": 5, "serialNumber": "54-9001-0042"}},
+        {"success": "yes", "result": {"variant": "2N IP Verso"}},
+        {"success": False},
+        {"success": False, "error": {"code": SECRET}},
+        {"success": False, "error": {"code": True}},
+    ],
+)
+async def test_json_of_another_kind_is_no_2n(body: Any) -> None:
+    async with web_server(json_of(body)) as port:
+        await fails(NotA2N, f"127.0.0.1:{port}")
+
+
+async def test_an_unnamed_brand_with_a_serial_number_of_2n_is_one() -> None:
+    body = {"success": True, "result": {"variant": " Door\n\x1b[31m  5 ", "serialNumber": "54-9001-0042"}}
+    async with web_server(json_of(body)) as port:
+        found = await probe(f"127.0.0.1:{port}", allowed=ALLOWED)
+        assert (found.name, found.model, found.firmware) == ("Door [31m 5", "Door [31m 5", None)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+async def test_a_web_page_is_no_2n(secure: bool) -> None:
+    async def page(_request: web.BaseRequest) -> web.Response:
+        return web.Response(text=f"<html>{SECRET}</html>", content_type="text/html")
+
+    async with web_server(page, server_context("x") if secure else None) as port:
+        failure = await fails(NotA2N, f"127.0.0.1:{port}")
+        assert f"127.0.0.1:{port}" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "is_sure"),
+    [
+        (401, {"WWW-Authenticate": 'Digest realm="x", nonce="y", qop="auth"'}, False),
+        (401, {"WWW-Authenticate": 'Basic realm="x"'}, False),
+        (401, {"WWW-Authenticate": 'Digest realm="x", nonce="y"', "Server": "HIP2.10.0.19.2"}, True),
+    ],
+)
+async def test_a_challenge_alone_is_a_maybe(status: int, headers: dict[str, str], is_sure: bool) -> None:
+    async with web_server(json_of(SECRET, status, **headers)) as port:
+        found = await probe(f"127.0.0.1:{port}", allowed=ALLOWED)
+        assert found.needs_login_for_info and found.is_sure is is_sure
+
+
+@pytest.mark.parametrize("headers", [{}, {"WWW-Authenticate": "Bearer"}])
+async def test_a_login_of_another_kind_is_no_2n(headers: dict[str, str]) -> None:
+    async with web_server(json_of(SECRET, 401, **headers)) as port:
+        await fails(NotA2N, f"127.0.0.1:{port}")
+
+
+async def test_an_endless_body_is_cut() -> None:
+    sent = 0
+
+    async def endless(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"{" * 65_536)
+            sent += 65_536
+
+    async with web_server(endless) as port:
+        began = time.monotonic()
+        await fails(NotA2N, f"http://127.0.0.1:{port}")
+        assert time.monotonic() - began < 3
+        assert sent < 64 * 1024 * 1024
+
+
+async def test_deep_json_is_no_2n() -> None:
+    async def deep(_request: web.BaseRequest) -> web.Response:
+        return web.Response(body=b"[" * 60_000)
+
+    async with web_server(deep) as port:
+        await fails(NotA2N, f"http://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("line", [b"220 mail.example ESMTP\r\n", b"HTTP/1.1 999\r\n\r\n", b"\x00\xff" * 50, b""])
+async def test_a_server_of_another_protocol_is_no_2n(line: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(line)
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+    async with raw_server(talk) as port:
+        await fails(NotA2N, f"127.0.0.1:{port}")
+        await fails(NotA2N, f"http://127.0.0.1:{port}")
+        await fails(NoTls, f"https://127.0.0.1:{port}")
+
+
+async def test_a_tls_server_of_something_else_is_no_2n() -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(b"* OK IMAP\r\n")
+        await writer.drain()
+
+    async with raw_server(talk, server_context("imap")) as port:
+        await fails(NotA2N, f"127.0.0.1:{port}")
+
+
+# ---------------------------------------------------------------- the line
+
+
+async def test_plain_http_behind_an_https_address() -> None:
+    async with await start_units() as running:
+        failure = await fails(NoTls, f"https://127.0.0.1:{running.listeners[0].port}")
+        assert "http://" in failure.message
+
+
+@pytest.mark.parametrize("alert", [40, 70])
+async def test_no_common_tls_version(alert: int) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(bytes([0x15, 3, 3, 0, 2, 2, alert]))  # fatal: handshake failure, or protocol version
+        await writer.drain()
+        await asyncio.sleep(0.1)
+
+    async with raw_server(talk) as port:
+        for scheme in ("", "https://"):
+            failure = await fails(TlsTrouble, f"{scheme}127.0.0.1:{port}")
+            assert "TLS 1.2" in failure.message
+
+
+async def test_two_certificates_within_a_moment() -> None:
+    asked: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        asked.append(request.path)
+        return web.json_response({})
+
+    certificates = [server_context("one"), server_context("two")]
+    context = server_context("three")
+
+    def choose(connection: ssl.SSLObject | ssl.SSLSocket, _name: str | None, _context: ssl.SSLContext) -> None:
+        connection.context = certificates.pop(0)
+
+    context.sni_callback = choose
+    async with web_server(answer, context) as port:
+        await fails(CertificateUnsteady, f"https://127.0.0.1:{port}")
+    assert not asked
+
+
+async def test_a_closed_port() -> None:
+    port = free_port()
+    failure = await fails(NothingListens, f"127.0.0.1:{port}")
+    assert f"on port {port}." in failure.message
+    ports = (free_port(), free_port())
+    failure = await fails(NothingListens, "127.0.0.1", ports=ports)
+    assert f"on port {ports[0]} and {ports[1]}." in failure.message
+
+
+@pytest.mark.parametrize("scheme", ["", "http://"])
+async def test_a_port_that_says_nothing_is_left_in_time(scheme: str) -> None:
+    async def talk(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async with raw_server(talk) as port:
+        began = time.monotonic()
+        await fails(Silent, f"{scheme}127.0.0.1:{port}", timeout=0.5)
+        assert time.monotonic() - began < 1.5
+        await fails(DoesNotAnswer, f"https://127.0.0.1:{port}", timeout=0.3)
+
+
+async def test_a_slow_answer_is_left_in_time() -> None:
+    async def drip(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.02)
+
+    async with web_server(drip) as port:
+        began = time.monotonic()
+        await fails(Silent, f"127.0.0.1:{port}", timeout=0.5)
+        assert time.monotonic() - began < 1.5
+
+
+async def test_a_name_without_an_address() -> None:
+    failure = await fails(NameUnknown, "no-such-door.invalid")
+    assert "no-such-door.invalid" in failure.message
+    failure = await fails(NameUnknown, "no-such-door-here.local", timeout=3)
+    assert ".local" in failure.message
+
+
+@pytest.mark.parametrize(
+    "address", ["203.0.113.7", "https://169.254.169.254", "[::ffff:169.254.169.254]", "0.0.0.0", "224.0.0.251", "::"]
+)
+async def test_addresses_outside_of_the_networks_are_not_asked(address: str) -> None:
+    failure = await fails(AddressOutsideNetworks, address)
+    assert "DOORWARD_DEVICE_NETWORKS" in failure.message
+
+
+async def test_a_name_of_an_address_outside_of_the_networks_is_not_asked() -> None:
+    async with await start_units() as running:
+        port = running.listeners[0].port
+        with pytest.raises(AddressOutsideNetworks) as caught:
+            await probe(f"localhost:{port}", allowed=Networks.parse("192.168.0.0/16").allows)
+        assert "localhost (" in caught.value.message
         assert not running.units[0].requests
 
 
-async def test_a_name_that_is_not_known() -> None:
-    assert (await refused("intercom.invalid")).message in (words.NO_NAME, words.NO_REPLY)
-
-
-@pytest.mark.parametrize("scheme", ["", "http://", "https://"])
-async def test_a_port_where_nothing_listens(scheme: str) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        assert (await refused(f"{scheme}127.0.0.1:{taken.getsockname()[1]}")).message == words.NOTHING_LISTENS
-
-
-async def test_a_device_without_power() -> None:
-    async with await start_units() as running:
-        running.units[0].faults.arm("half-open", seconds=60)
-        assert (await refused(running.urls[0], timeout=0.5)).message in (words.NO_REPLY, words.CUT)
-
-
-async def html(_request: web.Request) -> web.StreamResponse:
-    return web.Response(text="<h1>Secret router</h1>", content_type="text/html")
-
-
-async def json(_request: web.Request) -> web.StreamResponse:
-    return web.json_response({"success": True, "result": {"name": "Secret camera"}})
-
-
-async def login(_request: web.Request) -> web.StreamResponse:
-    return web.Response(status=401, text="Secret")
-
-
-async def moved(_request: web.Request) -> web.StreamResponse:
-    raise web.HTTPFound("http://127.0.0.1:1/Secret")
-
-
-async def endless(request: web.Request) -> web.StreamResponse:
-    reply = web.StreamResponse()
-    await reply.prepare(request)
-    with contextlib.suppress(ConnectionError):
-        while True:
-            await reply.write(b"x" * 65_536)
-    return reply
-
-
-@pytest.mark.parametrize("handler", [html, json, login, moved, endless])
-@pytest.mark.parametrize("scheme", ["", "http://"])
-async def test_somebody_else_is_told_from_a_2n(handler: Handler, scheme: str) -> None:
-    async with website(handler) as port:
-        error = await refused(f"{scheme}127.0.0.1:{port}")
-        assert isinstance(error, Refused) and error.message == words.NOT_A_2N
-
-
-async def test_somebody_else_with_tls() -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load(context, *tls.self_signed("54-0000-0001"))
-    async with website(html, context) as port:
-        assert (await refused(f"127.0.0.1:{port}")).message == words.NOT_A_2N
-
-
-async def test_a_machine_that_hangs_up_or_is_silent() -> None:
-    async with silent(cut=True) as port:
-        assert (await refused(f"http://127.0.0.1:{port}")).message == words.CUT
-        assert (await refused(f"https://127.0.0.1:{port}")).message == words.NO_TLS
-    async with silent(cut=False) as port:
-        assert (await refused(f"127.0.0.1:{port}", timeout=0.5)).message == words.NO_REPLY
-
-
-# ---------------------------------------------------------------- searching
-
-
-async def test_a_search_finds_those_in_its_ranges_and_no_others() -> None:
-    async with await start_units(2) as plain, await start_units(1, use_tls=True) as secure, website(html) as other:
-        ports = [listener.port for running in (plain, secure) for listener in running.listeners]
-        ranges = Ranges.parse(" ".join(f"127.0.0.1:{port}" for port in (*ports, other)))
-        found = await discover(ranges, allowed=LOOPBACK)
-        assert sorted(one.url for one in found) == sorted([*plain.urls, *secure.urls])
-        assert {one.serial for one in found} == {unit.serial for unit in (*plain.units, *secure.units)}
-        assert await discover(ranges, allowed=Networks.parse("192.0.2.0/24").allows) == []
-
-
-async def test_a_search_ends_in_time() -> None:
-    loop = asyncio.get_running_loop()
-    async with silent(cut=False) as port:
-        began = loop.time()
-        found = await discover(Ranges.parse(f"127.0.0.1:{port}"), allowed=LOOPBACK, timeout=0.5)
-        assert found == [] and loop.time() - began < 2.0
-
-
-async def test_an_announced_intercom_is_found() -> None:
-    from zeroconf import ServiceInfo
-    from zeroconf.asyncio import AsyncZeroconf
-
-    async with await start_units() as running, website(html) as other:
-        zeroconf = AsyncZeroconf(interfaces=["127.0.0.1"])
-        infos = [
-            ServiceInfo(
-                "_http._tcp.local.",
-                f"{name}._http._tcp.local.",
-                addresses=[socket.inet_aton("127.0.0.1")],
-                port=port,
-                server=f"{host}.local.",
-            )
-            for name, host, port in (
-                ("Front door", f"2NIPVerso-{running.units[0].serial}", running.listeners[0].port),
-                ("HeliosIP that is none", "HeliosIP-1", other),
-                ("Printer", "printer", other),
-            )
-        ]
-        for info in infos:
-            await (await zeroconf.async_register_service(info))
-        found = []
-        try:
-            for _ in range(4):  # announcements may get lost, and a busy machine answers late
-                found = await discover(None, allowed=LOOPBACK)
-                if found:
-                    break
-        finally:
-            await zeroconf.async_close()
-        assert [one.url for one in found] == [f"http://127.0.0.1:{running.listeners[0].port}"]
-
-
-@pytest.mark.parametrize(
-    ("name", "is_one"),
-    [
-        ("2N IP Verso", True),
-        ("2n-front", True),
-        ("HeliosIP-54-9001-0042", True),
-        ("Gate (54-9001-0042)", True),
-        ("intercom 7C-1E-B3-09-00-2A", True),
-        ("7c1eb309002a", True),
-        ("Printer", False),
-        ("Room 12n", False),
-        ("2nd floor", False),
-        ("call 0154-9001-00421", False),
-    ],
-)
-def test_names_that_look_like_a_2n(name: str, is_one: bool) -> None:
-    assert looks_like_2n(name, None, {}) is is_one
-    assert looks_like_2n("x", f"{name}.local.", {}) is is_one
-    assert looks_like_2n("x", None, {b"model": name.encode(), b"y": None}) is is_one
+async def test_nothing_of_a_failure_hangs_on_to_a_reply() -> None:
+    async with web_server(json_of({"success": False, "error": {"code": 99, "description": SECRET}})) as port:
+        failure = await fails(AnswersWithError, f"127.0.0.1:{port}")
+        cause: BaseException | None = failure
+        while cause is not None:
+            assert SECRET not in repr(cause) + str(cause)
+            cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+        assert isinstance(failure, ProviderError) and failure.code == "99"

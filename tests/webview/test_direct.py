@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from tests.support.gateway import HEADER, KEY, open_scene
 
 from doorward.clock import Clock
 from doorward.core import devices as rules
@@ -23,6 +24,7 @@ from doorward.providers.my_2n.emulator.auth import ServiceSettings
 from doorward.providers.my_2n.emulator.listener import Listener
 from doorward.providers.my_2n.emulator.quirks import Quirks
 from doorward.providers.my_2n.provider import MyTwoN
+from doorward.providers.my_2n.tunnel import Tunnel
 from doorward.store import devices as store
 from doorward.store.devices import DeviceRow
 from doorward.store.twins import Twins
@@ -71,10 +73,13 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(tmp_path: Path, *, networks: str = LOOPBACK, ranges: str = "") -> AsyncIterator[House]:
+async def open_house(
+    tmp_path: Path, *, networks: str = LOOPBACK, ranges: str = "", tunnel: Tunnel | None = None
+) -> AsyncIterator[House]:
     clock = Clock()
     async with open_database(tmp_path, clock) as db:
-        real = Direct(Networks.parse(networks), Ranges.parse(ranges) if ranges else None)
+        places = Ranges.parse(ranges) if ranges else None
+        real = Direct(Networks.parse(networks), places, interfaces=["127.0.0.1"], tunnel=tunnel)
         brand = MyTwoN(Twins(db, Vault(b"k" * 32)), clock, real=real)
         try:
             async with open_core(tmp_path, brand, clock=clock, db=db) as core, visitor(core) as client:
@@ -397,3 +402,29 @@ async def test_no_secret_is_in_the_flow_in_clear_text(house: House) -> None:
         assert "S3cret" not in page.html
         row = await reread(house.core, owner.row)
         assert "S3cret" not in msgspec.json.encode(row).decode()
+
+
+# ---------------------------------------------------------------- through a gateway
+
+
+async def test_an_intercom_behind_a_gateway_is_connected_by_its_id(tmp_path: Path) -> None:
+    async with open_scene("4711") as scene:
+        tunnel = Tunnel(f"{scene.gateway.url}/raa/{{device}}", HEADER, KEY)
+        async with open_house(tmp_path, tunnel=tunnel) as house:
+            owner = await house.owner()
+            page = await owner.press("Continue", addresses="my2n:9999")
+            assert page.alert
+            page = await owner.press("Continue", addresses="my2n:4711")
+            assert scene.unit.serial in page.text and "Through My2N" in page.text
+            await owner.log_in()
+            assert "Your devices are connected" in owner.page.text
+            assert [online for _, online, _ in await devices(house.core)] == [1]
+            secret = await house.secret(scene.unit.serial)
+            assert secret["my2n"] == "4711" and "url" not in secret
+            assert KEY not in str(secret)
+
+
+async def test_without_a_gateway_its_ids_are_refused(house: House) -> None:
+    owner = await house.owner()
+    page = await owner.press("Continue", addresses="my2n:4711")
+    assert "DOORWARD_MY2N_RAA_URL" in page.text

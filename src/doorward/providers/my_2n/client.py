@@ -37,12 +37,15 @@ from .troubles import (
     LoginRefused,
     NoAnswer,
     NotTheApi,
+    NotThroughTunnel,
     Refusal,
+    TunnelRefused,
     Unreachable,
     WrongLoginMethod,
     refusal,
     service_of,
 )
+from .tunnel import LONGEST_PULL_S, Tunnel
 
 AT_ONCE: Final = 2
 """Ordinary requests at once (field experience: devices serve few connections)."""
@@ -114,7 +117,8 @@ class TwoNClient:
     """The HTTP API of one device under one account.
 
     `connector` makes the wire (None: the network, with `pin` and `allowed` as in `transport.network`). No connection
-    is opened before the first request.
+    is opened before the first request. `tunnel`: a gateway that the device is behind; `base_url` is then one of
+    its `base_of`.
 
     Raises: ValueError for an address that is not plain `http(s)://host[:port]`, and for a pin that is none.
     """
@@ -129,8 +133,10 @@ class TwoNClient:
         allowed: transport.Allowed | None = None,
         connector: Callable[[], aiohttp.BaseConnector] | None = None,
         timeouts: Timeouts | None = None,
+        tunnel: Tunnel | None = None,
     ) -> None:
-        self._base = _plain_base(base_url)
+        self._base = _plain_base(base_url) if tunnel is None else tunnel.checked(base_url)
+        self._tunnel = tunnel
         if pin is not None:
             transport.fingerprint(pin)
         self._username = username
@@ -287,6 +293,8 @@ class TwoNClient:
         Sent once: a reply that gets lost takes its events with it. Raises: NoAnswer; Refusal 12 when the channel is
         gone.
         """
+        if self._tunnel is not None:
+            wait = min(wait, LONGEST_PULL_S)
         bound = wait + self._timeouts.pull_margin
         result = await self._send("GET", "log/pull", {"id": channel, "timeout": wait}, timeout=bound, is_poll=True)
         return _objects(result, "events", "log/pull")
@@ -317,6 +325,8 @@ class TwoNClient:
         until = loop.time() + timeout
         try:
             return await self._send(method, function, query, body=body, timeout=timeout, limit=limit, read=read)
+        except NotThroughTunnel:
+            raise
         except (NoAnswer, NotTheApi):
             left = until - loop.time()
             if left <= 0:
@@ -372,6 +382,8 @@ class TwoNClient:
         if query:
             target += "?" + "&".join(f"{name}={quote(str(value), safe=',')}" for name, value in query.items())
         headers: dict[str, str] = {}
+        if self._tunnel is not None:
+            headers[self._tunnel.header_name] = self._tunnel.header_value
         data: bytes | None = None
         if body is not None:
             data = msgspec.json.encode(body)
@@ -392,6 +404,8 @@ class TwoNClient:
             else:
                 headers.pop(hdrs.AUTHORIZATION, None)
             status, asked, raw = await self._exchange(method, target, function, headers, data, limit, sent, is_write)
+            if self._tunnel is not None:
+                _check_gateway(status, asked, raw, function, is_write=is_write)
             if status != 401:
                 try:
                     return read(raw, status, function, is_write=is_write)
@@ -538,6 +552,27 @@ def _picture(raw: bytes, status: int, function: str, *, is_write: bool) -> bytes
     raise NotTheApi(function)
 
 
+def _check_gateway(status: int, asked: Sequence[str], raw: bytes, function: str, *, is_write: bool) -> None:
+    """Tell a tunnel's own answers from the device's, which are JSON envelopes or ask for Digest.
+
+    Raises: NotThroughTunnel, TunnelRefused.
+    """
+    if status in (401, 403, 407):
+        asks_digest = any(challenge.scheme == "digest" for challenge in parse_challenges(asked))
+        if not asks_digest and not _is_envelope(raw):
+            raise TunnelRefused(function)
+    elif status in (502, 503, 504) and not _is_envelope(raw):
+        raise NotThroughTunnel(function, is_write=is_write)
+
+
+def _is_envelope(raw: bytes) -> bool:
+    try:
+        envelope = _decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return isinstance(envelope, dict) and isinstance(envelope.get("success"), bool)
+
+
 def _word(text: str) -> str | None:
     """A device's word that is safe to repeat."""
     return text if re.fullmatch(r"[A-Za-z][\w.\[\]-]{0,40}", text) else None
@@ -578,7 +613,7 @@ def _plain_base(url: str) -> str:
     except ValueError:
         raise ValueError("This is not the address of a device.") from None
     is_plain = parts.scheme in ("http", "https") and port != 0 and not parts.username and not parts.password
-    if not is_plain or not parts.hostname or not _is_host(parts.hostname):
+    if not is_plain or not parts.hostname or not is_host(parts.hostname):
         raise ValueError("A device's address looks like https://192.0.2.10 or http://192.0.2.10:8080.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("A device's address ends after host and port.")
@@ -586,7 +621,7 @@ def _plain_base(url: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
-def _is_host(name: str) -> bool:
+def is_host(name: str) -> bool:
     """An IP address or a name that DNS can be asked for."""
     try:
         ipaddress.ip_address(name)

@@ -7,7 +7,7 @@ shown is pinned: another one later must be confirmed by a person. Nothing is sto
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -29,10 +29,17 @@ from .checkup import Checked, check
 from .client import TwoNClient
 from .discovery import discover
 from .probe import Found, probe
+from .troubles import DeviceTrouble, LoginNeeded, LoginRefused, PrivilegeMissing, outward
+from .tunnel import Tunnel
 
 MOST_ADDRESSES: Final = 50
 AT_ONCE: Final = 8
 """Addresses that are tried at the same time."""
+TIMEOUT_S: Final = 8.0
+"""For one address."""
+THROUGH: Final = "my2n:"
+"""Before a device's id, in place of an address: it is behind the gateway of My2N."""
+NO_TUNNEL: Final = "This server has no way through My2N. Whoever runs it names one in DOORWARD_MY2N_RAA_URL and DOORWARD_MY2N_RAA_HEADER."
 PLAIN: Final = (
     "Not encrypted: whoever is in the network can read PINs. Better turn on HTTPS on the device, and connect it again."
 )
@@ -82,15 +89,25 @@ DEVICE: Final = LoginForm(
 
 
 class Direct:
-    """Logins of real intercoms. `ranges`: addresses that a search may try, None: none."""
+    """Logins of real intercoms. `ranges`: addresses that a search may try, None: none. `interfaces`: addresses of the
+    interfaces on which it listens to announcements, None: all. `tunnel`: a gateway that devices may be behind."""
 
-    def __init__(self, networks: Networks, ranges: Ranges | None = None) -> None:
+    def __init__(
+        self,
+        networks: Networks,
+        ranges: Ranges | None = None,
+        *,
+        interfaces: Sequence[str] | None = None,
+        tunnel: Tunnel | None = None,
+    ) -> None:
         self._networks = networks
         self._ranges = ranges
+        self._interfaces = interfaces
+        self._tunnel = tunnel
 
     async def discover(self) -> list[OfferedDevice]:
         """As `base.Discovers.discover`."""
-        found = await discover(self._ranges, allowed=self._networks.allows)
+        found = await discover(self._ranges, allowed=self._networks.allows, interfaces=self._interfaces)
         return [OfferedDevice(one.url, one.name, _detail(one.model, one.serial, one.url)) for one in found]
 
     async def log_in(self, values: Mapping[str, str]) -> AccountLogin:
@@ -101,10 +118,12 @@ class Direct:
         addresses = _addresses(values.get("addresses", ""))
         room = asyncio.Semaphore(AT_ONCE)
 
-        async def ask(address: str) -> Found | ProviderError:
+        async def ask(address: str) -> OfferedDevice | ProviderError:
             async with room:
                 try:
-                    return await probe(address, allowed=self._networks.allows)
+                    if address.startswith(THROUGH):
+                        return await self._behind_tunnel(address.removeprefix(THROUGH))
+                    return _offered(await probe(address, allowed=self._networks.allows, timeout=TIMEOUT_S))
                 except ProviderError as exc:
                     return exc
 
@@ -115,8 +134,7 @@ class Direct:
             if isinstance(answer, ProviderError):
                 wrong.append(f"{address}: {answer.message}")
             else:
-                device = _offered(answer)
-                offered.setdefault(device.ref, device)
+                offered.setdefault(answer.ref, answer)
         if not offered:
             trouble = Refused(wrong[0])
             trouble.more = tuple(wrong[1:])
@@ -131,6 +149,28 @@ class Direct:
             is_direct=True,
         )
 
+    async def _behind_tunnel(self, device: str) -> OfferedDevice:
+        """Whether the gateway lets us through to a device. Raises ProviderError."""
+        client = self.client({"my2n": device, "username": "", "password": ""})
+        try:
+            info = await client.system_info()
+        except (LoginRefused, LoginNeeded, PrivilegeMissing):
+            info = {}
+        except DeviceTrouble as trouble:
+            raise outward(trouble) from trouble
+        finally:
+            await client.close()
+        texts = (info.get(key) for key in ("serialNumber", "variant"))
+        serial, model = (text if isinstance(text, str) else "" for text in texts)
+        return OfferedDevice(
+            ref=serial or f"{THROUGH}{device}",
+            name=model or f"Intercom {device}",
+            detail=_detail(serial, "through My2N"),
+            facts=(("Connection", "Through My2N Remote API Access"),),
+            is_kept_without_login=False,
+            reach={"my2n": device},
+        )
+
     async def log_in_device(
         self, account: AccountLogin, ref: str, values: Mapping[str, str], known: Known
     ) -> DeviceLogin:
@@ -138,13 +178,15 @@ class Direct:
         offered = next((device for device in account.devices if device.ref == ref), None)
         if offered is None:
             raise Unsupported("This intercom was not found at any of the addresses.")
-        url, pin = offered.reach["url"], offered.reach.get("pin") or None
+        pin = offered.reach.get("pin") or None
+        where = (
+            {"my2n": offered.reach["my2n"]} if "my2n" in offered.reach else {"url": offered.reach["url"], "pin": pin}
+        )
         is_trusted = values.get("trust") == "yes"
         if not is_trusted:
             _must_be_the_same(known.get(ref), pin)
         secret: dict[str, Any] = {
-            "url": url,
-            "pin": pin,
+            **where,
             "username": values.get("username", "").strip(),
             "password": values.get("password", ""),
             "switch": int(values.get("switch") or 1),
@@ -159,15 +201,15 @@ class Direct:
         return DeviceLogin(secret=secret, device=_recognized(checked, offered), notes=checked.notes)
 
     def client(self, secret: Mapping[str, Any]) -> TwoNClient:
-        """The client of a device whose secret has its `url`. Raises: Unsupported."""
+        """The client of a device whose secret says where it is. Raises: Unsupported."""
+        login = str(secret["username"]), str(secret["password"])
         try:
-            return TwoNClient(
-                str(secret["url"]),
-                str(secret["username"]),
-                str(secret["password"]),
-                pin=secret.get("pin"),
-                allowed=self._networks.allows,
-            )
+            if "my2n" not in secret:
+                allowed = self._networks.allows
+                return TwoNClient(str(secret["url"]), *login, pin=secret.get("pin"), allowed=allowed)
+            if self._tunnel is None:
+                raise Unsupported(NO_TUNNEL)
+            return TwoNClient(self._tunnel.base_of(str(secret["my2n"])), *login, tunnel=self._tunnel)
         except ValueError as exc:
             raise Unsupported(str(exc)) from exc
 
@@ -202,7 +244,7 @@ def _offered(found: Found) -> OfferedDevice:
 
 def _recognized(checked: Checked, offered: OfferedDevice) -> OfferedDevice:
     """Who it is, now that it told."""
-    host = urlsplit(offered.reach["url"]).netloc
+    host = urlsplit(offered.reach["url"]).netloc if "url" in offered.reach else "through My2N"
     return OfferedDevice(
         ref=checked.serial,
         name=checked.name,

@@ -77,7 +77,8 @@ class TwoNLink:
     are given.
 
     A device's secret: `username`, `password`; `switch` (the access switch, 1 when missing), `device_id` (a number for
-    people, made from the serial when missing), and for a device on the network `url` and `pin`.
+    people, made from the serial when missing), and for a device on the network `url` and `pin`, or behind the
+    gateway of My2N `my2n` (its id there).
     """
 
     def __init__(
@@ -202,10 +203,15 @@ class TwoNLink:
                 ref=ref,
                 device_id=int(secret.get("device_id") or number_of(ref)),
                 number=int(secret.get("switch") or 1),
-                serial=ref if "url" in secret else None,
+                serial=ref if is_real(secret) else None,
             )
             one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner), Camera(intercom))
             return one
+
+
+def is_real(secret: Mapping[str, Any]) -> bool:
+    """The device is on a network, not a twin in this process."""
+    return "url" in secret or "my2n" in secret
 
 
 def number_of(serial: str) -> int:

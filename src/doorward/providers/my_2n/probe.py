@@ -1,198 +1,400 @@
-"""Who answers at an address? Asked before anybody types a password, so nothing is sent but `system/info` as a stranger.
+"""Ask an address whether a 2N device is there, and who it is, before anybody has a login for it.
 
-The certificate is read first, and everything after goes over connections that are pinned to exactly that one. Where it
-was not said whether HTTPS or HTTP is meant, HTTPS comes first. Every failure is a whole sentence about what is wrong
-and how to mend it, without a word of what the other side sent. Dying half way costs nothing.
+One question, `system/info`, without credentials: older firmware answers it, hardened firmware asks for a login, and
+both give a 2N away. Over HTTPS the certificate is read first, and the question goes over a connection that accepts
+exactly this one; its fingerprint is what a person may trust from then on. Redirects are not followed, replies have a
+bound in size, and everything together has one in time. Nothing is kept here: a probe that dies half way has closed
+its connections and left no trace.
+
+Source: HTTP API manual, chapters 2.3 and 5.1.
 """
 
 import asyncio
+import ipaddress
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from doorward.providers.base import Offline, Refused
+import aiohttp
+import msgspec
+from aiohttp import hdrs
 
-from .client import Timeouts, TwoNClient
-from .transport import AddressRefused, Allowed, fetch_certificate_pin
-from .troubles import (
-    AddressNotAllowed,
-    CertificateChanged,
-    LineTrouble,
-    LoginNeeded,
-    LoginRefused,
-    NoAnswer,
-    NotTheApi,
-    PrivilegeMissing,
-    Refusal,
-    ServiceDisabled,
-    TlsRequired,
-    WrongLoginMethod,
-    outward,
+from . import transport
+from .client import is_host
+from .digest import parse_challenges
+from .probe_failures import (
+    AddressOutsideNetworks,
+    AnswersWithError,
+    BadAddress,
+    CertificateUnsteady,
+    DoesNotAnswer,
+    HttpsOnly,
+    NameUnknown,
+    NotA2N,
+    NothingListens,
+    NoTls,
+    ProbeFailed,
+    Silent,
+    SystemServiceDisabled,
+    TlsTrouble,
+    most_telling,
 )
 
-TIMEOUT_S: Final = 8.0
-CONNECT_S: Final = 3.0
-
-BAD_ADDRESS: Final = "This is not an address. It looks like 192.168.1.20, intercom.local or https://192.168.1.20:8443."
-NO_NAME: Final = "No device of this name is known in the network. Check the spelling, or use the number of its address."
-OUTSIDE: Final = (
-    "This address is outside of the networks that devices may be in. Whoever runs this server names them in "
-    "DOORWARD_DEVICE_NETWORKS."
+PORTS: Final = (443, 80)
+"""HTTPS and HTTP, where no port is said."""
+_PATH: Final = "/api/system/info"
+_REPLY_BYTES: Final = 64 * 1024
+_SHARE: Final = 0.6
+"""Of the time that is left, what one way may take while another remains."""
+_SERIAL: Final = re.compile(r"\d{2}-\d{4}-\d{4}")
+_WORD: Final = re.compile(r"[\w. -]{1,64}")
+_NO_TLS: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNEXPECTED_EOF_WHILE_READING", "UNKNOWN_PROTOCOL"}
 )
-NOTHING_LISTENS: Final = (
-    "There is a machine at this address, but nothing listens on the port. Check the address and the port; on the "
-    "device, the web server's ports are under Services / Web Server."
-)
-NO_REPLY: Final = "Nothing answers at this address. Check the address, and the device's power and network cable."
-NO_TLS: Final = (
-    "Something answers, but no encrypted connection could be made. Check the port, or that the device's HTTPS is on."
-)
-NOT_A_2N: Final = "Something answers there, but it is not a 2N intercom or access unit."
-CUT: Final = "The device took the connection and then did not answer. It may be starting; try again in a minute."
+"""OpenSSL's words for an answer that is not TLS."""
+_UNNAMED: Final = "2N IP intercom"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
-    """Somebody who speaks the 2N HTTP API."""
+    """A 2N device that answers at an address."""
 
     url: str
-    """`http(s)://host[:port]`"""
+    """`http(s)://host[:port]`, as the client takes it."""
     pin: str | None
-    """SHA-256 of the certificate it shows, hex; None over plain HTTP."""
-    name: str = ""
-    model: str = ""
-    serial: str | None = None
-    """None: it tells only whoever logs in."""
-    firmware: str = ""
+    """SHA-256 of the certificate it showed, hex; None over plain HTTP."""
+    name: str
+    """What its owner calls it; the host, where it says nothing without a login."""
+    model: str
+    serial: str | None
+    firmware: str | None
+    needs_login_for_info: bool
+    is_sure: bool = True
+    """False: something asks for a login where a 2N would, and says no more."""
 
 
-async def probe(address: str, *, allowed: Allowed | None, timeout: float = TIMEOUT_S) -> Found:
-    """Who answers at what a person typed: `host`, `host:port`, or with `http://` or `https://` in front.
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to ask. `scheme` and `port` None: left open."""
 
-    Raises: Offline when nobody does, Refused when it is somebody else, or not as it is set now.
+    host: str
+    """Plain ASCII; an IPv6 address without brackets."""
+    port: int | None = None
+    scheme: str | None = None
+
+
+def parse_address(text: str) -> Address:
+    """What a person typed: `192.168.1.20`, `door.local:8443`, `[fd00::1]`, `https://door/`.
+
+    Raises: BadAddress.
     """
-    scheme, rest = _split(address)
+    text = text.strip()
+    scheme: str | None = None
+    if match := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
+        scheme = match[1].lower()
+        text = text[match.end() :]
+        if scheme not in ("http", "https"):
+            raise BadAddress("The address of a device begins with http:// or https://, or with neither.")
+    if "@" in text:
+        raise BadAddress("Leave user name and password out of the address; they are asked for afterwards.")
+    if len(text) > 300 or not text.isprintable() or re.search(r"[\s\\%]", text):
+        raise BadAddress
+    bare = text.rstrip("/")
+    if bare.count(":") > 1 and not bare.startswith("["):
+        bare = f"[{bare}]"
     try:
-        async with asyncio.timeout(timeout):
-            if scheme:
-                return await _ask(f"{scheme}://{rest}", allowed)
-            return await _either(rest, allowed)
-    except TimeoutError:
-        raise Offline(NO_REPLY) from None
-
-
-def _split(address: str) -> tuple[str, str]:
-    """Scheme ('' when none was typed) and host with port. Raises Refused."""
-    text = address.strip().rstrip("/")
-    scheme, found, rest = text.partition("://")
-    if not found:
-        scheme, rest = "", text
-    scheme = scheme.lower()
-    try:
-        parts = urlsplit(f"//{rest}")
-        is_address = bool(parts.hostname) and parts.port != 0 and not re.search(r"[/?#@\s\\]", rest)
+        parts = urlsplit(f"//{bare}")
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        is_address = False
-    if scheme not in ("", "http", "https") or not is_address:
-        raise Refused(BAD_ADDRESS)
-    return scheme, rest
+        raise BadAddress from None
+    if parts.path or parts.query or parts.fragment:
+        raise BadAddress("The address of a device ends after host and port; leave out what follows.")
+    if not host or port == 0 or not is_host(host) or ("[" in bare and not _is_ip(host)):
+        raise BadAddress
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rstrip(".").rpartition(".")[2]) and not _is_ip(host):
+        # Old resolvers make addresses of such words: 192.168.1 would be 192.168.0.1.
+        raise BadAddress("This is not a whole IP address. It has four numbers from 0 to 255, such as 192.168.1.20.")
+    return Address(host if _is_ip(host) else host.encode("idna").decode(), port, scheme)
 
 
-async def _either(rest: str, allowed: Allowed | None) -> Found:
-    """HTTPS, else HTTP. What is said when neither works is what tells most."""
+def _is_ip(host: str) -> bool:
     try:
-        return await _ask(f"https://{rest}", allowed)
-    except (Offline, Refused) as exc:
-        if exc.message in (BAD_ADDRESS, NO_NAME, OUTSIDE):
-            raise
-        secure = exc
-    try:
-        return await _ask(f"http://{rest}", allowed)
-    except (Offline, Refused) as plain:
-        # Somebody who answers wrongly tells more than nobody who answers.
-        said = (plain, secure) if isinstance(plain, Refused) or not isinstance(secure, Refused) else (secure, plain)
-        raise said[0] from None
-
-
-async def _ask(url: str, allowed: Allowed | None) -> Found:
-    pin = await _certificate(url, allowed) if url.startswith("https:") else None
-    try:
-        client = TwoNClient(url, "", "", pin=pin, allowed=allowed, timeouts=Timeouts(connect=CONNECT_S, ordinary=6.0))
+        ipaddress.ip_address(host)
     except ValueError:
-        raise Refused(BAD_ADDRESS) from None
+        return False
+    return True
+
+
+async def probe(
+    address: str,
+    *,
+    allowed: transport.Allowed | None,
+    timeout: float = 5.0,
+    ports: tuple[int, int] = PORTS,
+) -> Found:
+    """Who answers at this address; without a scheme HTTPS is tried first, then HTTP.
+
+    `timeout`: seconds for everything together. `ports`: HTTPS and HTTP where the address names none.
+
+    Raises: ProbeFailed, whose `message` says what is wrong and how to mend it.
+    """
+    return await _Probe(parse_address(address), allowed, timeout, ports).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A scheme and a port to try."""
+
+    scheme: str
+    port: int
+
+
+class _SecureWanted(Exception):
+    """Plain HTTP was answered by a wish for HTTPS, on `port` if it says so."""
+
+    def __init__(self, port: int | None = None, code: str | None = None) -> None:
+        super().__init__()
+        self.port = port
+        self.code = code
+
+
+class _Probe:
+    """One address, asked in one or more ways."""
+
+    def __init__(
+        self, address: Address, allowed: transport.Allowed | None, timeout: float, ports: tuple[int, int]
+    ) -> None:
+        self._host = address.host
+        self._shown = f"[{address.host}]" if ":" in address.host else address.host
+        self._is_forced = address.scheme is not None
+        self._allowed = allowed
+        self._timeout = timeout
+        self._secure_port = ports[0]
+        self._ways = [
+            _Way(scheme, address.port or usual)
+            for scheme, usual in zip(("https", "http"), ports, strict=True)
+            if address.scheme in (None, scheme)
+        ]
+        self._failures: list[ProbeFailed] = []
+        self._is_connected = False
+
+    async def run(self) -> Found:
+        until = asyncio.get_running_loop().time() + self._timeout
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._check_host()
+        except TimeoutError:
+            raise DoesNotAnswer(self._host) from None
+        found = await self._try_ways(until)
+        if found is None:
+            raise most_telling(self._failures)
+        return found
+
+    async def _check_host(self) -> None:
+        """The name has an address, and at least one of them is allowed. Sockets check theirs again."""
+        loop = asyncio.get_running_loop()
+        try:
+            infos = await loop.getaddrinfo(self._host, self._ways[0].port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            infos = []
+        if not infos:
+            raise NameUnknown(self._host)
+        for info in infos:
+            try:
+                transport.check(str(info[4][0]), self._allowed)
+            except transport.AddressRefused:
+                continue
+            return
+        raise AddressOutsideNetworks(self._host, ipaddress.ip_address(str(infos[0][4][0]).partition("%")[0]))
+
+    async def _try_ways(self, until: float) -> Found | None:
+        """The first answer of a 2N; None when every way failed, or when the loop's clock reads `until`."""
+        loop = asyncio.get_running_loop()
+        ways = list(self._ways)
+        while ways:
+            way = ways.pop(0)
+            left = until - loop.time()
+            self._is_connected = False
+            try:
+                async with asyncio.timeout(left * _SHARE if ways else left):
+                    return await self._ask(way)
+            except TimeoutError:
+                self._fail(Silent(self._where(way)) if self._is_connected else DoesNotAnswer(self._host))
+            except ProbeFailed as failure:
+                self._fail(failure)
+            except _SecureWanted as wish:
+                self._fail(HttpsOnly(self._shown, wish.code))
+                secure = _Way("https", wish.port or self._secure_port)
+                if not self._is_forced and secure not in self._ways:
+                    self._ways.append(secure)
+                    ways.append(secure)
+        return None
+
+    def _fail(self, failure: ProbeFailed) -> None:
+        self._failures.append(failure)
+
+    def _where(self, way: _Way) -> str:
+        return f"{self._shown}:{way.port}"
+
+    # ------------------------------------------------------------ one way
+
+    async def _ask(self, way: _Way) -> Found:
+        """Raises: ProbeFailed, _SecureWanted, TimeoutError."""
+        where = self._where(way)
+        url = f"{way.scheme}://{self._shown}"
+        if way.port != {"https": 443, "http": 80}[way.scheme]:
+            url += f":{way.port}"
+        try:
+            pin: str | None = None
+            if way.scheme == "https":
+                pin = await transport.fetch_certificate_pin(
+                    self._host, way.port, allowed=self._allowed, timeout=self._timeout
+                )
+                self._is_connected = True
+            return await self._request(url, pin, way)
+        except aiohttp.ServerFingerprintMismatch:
+            raise CertificateUnsteady(where) from None
+        except aiohttp.ClientConnectorError as exc:
+            raise self._line(exc.os_error, way) from None
+        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError):
+            raise NotA2N(where) from None
+        except (aiohttp.ClientError, OSError) as exc:
+            if isinstance(exc, TimeoutError):
+                raise
+            raise self._line(exc, way) from None
+
+    def _line(self, exc: BaseException, way: _Way) -> ProbeFailed:
+        """What a broken line tells."""
+        where = self._where(way)
+        match exc:
+            case transport.AddressRefused():
+                return AddressOutsideNetworks(self._host, exc.address)
+            case ssl.SSLError():
+                return NoTls(where) if exc.reason in _NO_TLS or exc.reason is None else TlsTrouble(where)
+            case ConnectionRefusedError():
+                return NothingListens(self._host, [way.port])
+            case ConnectionError() | aiohttp.ClientError():
+                return NoTls(where) if way.scheme == "https" and not self._is_connected else NotA2N(where)
+            case _:
+                return DoesNotAnswer(self._host)
+
+    async def _request(self, url: str, pin: str | None, way: _Way) -> Found:
+        async with (
+            aiohttp.ClientSession(
+                connector=transport.network(pin=pin, allowed=self._allowed),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={hdrs.USER_AGENT: "doorward", hdrs.ACCEPT_ENCODING: "identity"},
+                timeout=aiohttp.ClientTimeout(total=None),
+                trust_env=False,
+                auto_decompress=False,
+                trace_configs=[self._tracer()],
+            ) as session,
+            session.get(url + _PATH, allow_redirects=False) as response,
+        ):
+            raw = b""
+            async for chunk in response.content.iter_chunked(_REPLY_BYTES):
+                raw += chunk
+                if len(raw) > _REPLY_BYTES:
+                    raise NotA2N(self._where(way))
+            return self._judge(response, raw, url, pin, way)
+
+    def _tracer(self) -> aiohttp.TraceConfig:
+        async def connected(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: Any) -> None:
+            self._is_connected = True
+
+        tracer = aiohttp.TraceConfig()
+        tracer.on_connection_create_end.append(connected)
+        return tracer
+
+    # ------------------------------------------------------------ replies
+
+    def _judge(self, response: aiohttp.ClientResponse, raw: bytes, url: str, pin: str | None, way: _Way) -> Found:
+        """Raises: ProbeFailed, _SecureWanted."""
+        where = self._where(way)
+        if response.status in (301, 302, 303, 307, 308):
+            if way.scheme == "http" and (port := self._secure_redirect(response)) is not None:
+                raise _SecureWanted(port)
+            raise NotA2N(where)
+        success, body = _envelope(raw)
+        if success:
+            found = _found(body, self._host, url, pin)
+            if found is None:
+                raise NotA2N(where)
+            return found
+        code = body.get("code") if success is False else None
+        if isinstance(code, bool):
+            code = None
+        unnamed = Found(url, pin, self._host, _UNNAMED, None, None, needs_login_for_info=True)
+        match code:
+            case 8 | 9 | 10:  # another kind of login, a login, or a privilege
+                return unnamed
+            case 4:
+                raise SystemServiceDisabled(where)
+            case 7 if way.scheme == "http":
+                raise _SecureWanted(code="7")
+            case int():
+                raise AnswersWithError(where, f"number {code} of its API", str(code))
+        if response.status == 401:
+            challenges = parse_challenges(response.headers.getall(hdrs.WWW_AUTHENTICATE, []))
+            if any(challenge.scheme in ("digest", "basic") for challenge in challenges):
+                is_sure = response.headers.get(hdrs.SERVER, "").startswith("HIP")
+                return Found(url, pin, self._host, _UNNAMED, None, None, needs_login_for_info=True, is_sure=is_sure)
+        if 500 <= response.status < 600:
+            raise AnswersWithError(where, f"HTTP status {response.status}", str(response.status))
+        raise NotA2N(where)
+
+    def _secure_redirect(self, response: aiohttp.ClientResponse) -> int | None:
+        """The HTTPS port of this very host that a redirect names. It is never followed."""
+        try:
+            parts = urlsplit(response.headers.get(hdrs.LOCATION, ""))
+            port = parts.port
+        except ValueError:
+            return None
+        if parts.scheme != "https" or parts.hostname != self._host:
+            return None
+        return port or self._secure_port
+
+
+def _envelope(raw: bytes) -> tuple[bool | None, dict[str, Any]]:
+    """`success` and what belongs to it, `result` or `error`; None when it is no envelope."""
     try:
-        info = await _translated(client.system_info)
-    finally:
-        await client.close()
-    if info is None:
-        return Found(url, pin)
-    if not (_text(info, "serialNumber") or _text(info, "variant").startswith("2N")):
-        raise Refused(NOT_A_2N)
+        reply = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        reply = None
+    success = reply.get("success") if isinstance(reply, dict) else None
+    if not isinstance(reply, dict) or not isinstance(success, bool):
+        return None, {}
+    body = reply.get("result" if success else "error")
+    return success, body if isinstance(body, dict) else {}
+
+
+def _found(info: dict[str, Any], host: str, url: str, pin: str | None) -> Found | None:
+    """The device that `system/info` tells of; None when that is no 2N."""
+    model, serial = _text(info.get("variant")), info.get("serialNumber")
+    serial = serial if isinstance(serial, str) and _WORD.fullmatch(serial) else None
+    if not model or not (model.startswith("2N ") or (serial is not None and _SERIAL.fullmatch(serial))):
+        return None
+    firmware = info.get("swVersion")
     return Found(
         url,
         pin,
-        name=_text(info, "deviceName"),
-        model=_text(info, "variant"),
-        serial=_text(info, "serialNumber") or None,
-        firmware=_text(info, "swVersion"),
+        name=_text(info.get("deviceName")) or model,
+        model=model,
+        serial=serial,
+        firmware=firmware if isinstance(firmware, str) and _WORD.fullmatch(firmware) else None,
+        needs_login_for_info=False,
     )
 
 
-async def _translated(call: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any] | None:
-    """What it says of itself; None when it says so only to who logs in. Raises ProviderError."""
-    try:
-        return await call()
-    except (LoginRefused, LoginNeeded, PrivilegeMissing):
-        return None
-    except NotTheApi as exc:
-        raise Refused(NOT_A_2N) from exc
-    except AddressNotAllowed as exc:
-        raise Offline(OUTSIDE) from exc
-    except CertificateChanged as exc:
-        raise Offline(NO_TLS) from exc
-    except NoAnswer as exc:
-        raise Offline(CUT) from exc
-    except LineTrouble as exc:
-        raise Offline(_why(exc)) from exc
-    except (ServiceDisabled, TlsRequired) as exc:
-        raise outward(exc) from exc
-    except WrongLoginMethod as exc:
-        raise Refused(NOT_A_2N) from exc  # a 401 without a challenge that we know
-    except Refusal as exc:
-        raise outward(exc) from exc
+def _text(value: Any) -> str:
+    """A device's word, on one line and not endless."""
+    if not isinstance(value, str):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in value[:200]).split())
 
 
-async def _certificate(url: str, allowed: Allowed | None) -> str:
-    parts = urlsplit(url)
-    try:
-        return await fetch_certificate_pin(parts.hostname or "", parts.port or 443, allowed=allowed, timeout=CONNECT_S)
-    except TimeoutError:
-        raise Offline(NO_REPLY) from None
-    except OSError as exc:
-        raise Offline(_why(exc)) from exc
-
-
-def _why(exc: BaseException) -> str:
-    """The sentence for a connection that was not made."""
-    chain: BaseException | None = exc
-    while chain is not None:
-        match chain:
-            case AddressRefused():
-                return OUTSIDE
-            case socket.gaierror():
-                return NO_NAME
-            case ConnectionRefusedError():
-                return NOTHING_LISTENS
-            case ssl.SSLError() | ConnectionResetError():
-                return NO_TLS if isinstance(exc, OSError) else CUT
-        chain = chain.__cause__ or getattr(chain, "os_error", None)
-    return NO_REPLY
-
-
-def _text(info: dict[str, Any], key: str) -> str:
-    value = info.get(key)
-    return value.strip()[:120] if isinstance(value, str) and value.isprintable() else ""
+__all__ = ["PORTS", "Address", "Found", "ProbeFailed", "parse_address", "probe"]

@@ -30,7 +30,8 @@ from . import direct, intercom
 from .checkup import WRONG_LOGIN, check
 from .client import TwoNClient
 from .direct import Direct
-from .driver import TwoNLink, number_of
+from .driver import TwoNLink, is_real, number_of
+from .tunnel import Tunnel
 from .twins import BRAND, PASSWORD, Twins
 
 _ADDRESS: Final = re.compile(r"[^@\s]+@example\.com")
@@ -149,7 +150,7 @@ class MyTwoN:
         self, place: Place, account: Mapping[str, Any], ref: str, secret: Mapping[str, Any]
     ) -> TwoNClient:
         """The client of a device: at its `url`, or in a sandbox its twin."""
-        if "url" in secret:
+        if is_real(secret):
             if place.is_sandbox:
                 raise Unsupported(_NO_REAL)
             return self.real.client(secret)
@@ -163,4 +164,8 @@ class MyTwoN:
 def brand(config: Config, twins: TwinStore, clock: Clock) -> MyTwoN:
     """2N as this server is configured. Raises: ValueError for networks that are none."""
     ranges = Ranges.parse(config.device_discovery) if config.device_discovery.strip() else None
-    return MyTwoN(twins, clock, real=Direct(Networks.parse(config.device_networks), ranges))
+    tunnel = None
+    if config.my2n_raa_url:
+        name, _, value = (config.my2n_raa_header or "").partition(":")
+        tunnel = Tunnel(config.my2n_raa_url, name.strip(), value.strip())
+    return MyTwoN(twins, clock, real=Direct(Networks.parse(config.device_networks), ranges, tunnel=tunnel))

@@ -35,6 +35,10 @@ CONNECT_S: Final = 5.0
 class AddressRefused(OSError):
     """The address is outside of the allowed networks."""
 
+    def __init__(self, address: IpAddress) -> None:
+        super().__init__(f"{address} is outside of the networks devices may be in")
+        self.address = address
+
 
 def network(*, pin: str | None = None, allowed: Allowed | None = None) -> aiohttp.TCPConnector:
     """Connections over the network, for one device.
@@ -47,7 +51,7 @@ def network(*, pin: str | None = None, allowed: Allowed | None = None) -> aiohtt
 
     def make_socket(info: tuple[Any, ...]) -> socket.socket:
         # The resolved address on the very socket: a name that resolves anew between a check and its use is harmless.
-        _check(info[4][0], allowed)
+        check(info[4][0], allowed)
         made = socket.socket(family=info[0], type=info[1], proto=info[2])
         with contextlib.suppress(OSError):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -70,11 +74,12 @@ def fingerprint(pin: str) -> aiohttp.Fingerprint:
         raise ValueError("A certificate's fingerprint is its SHA-256: 64 hex digits.") from None
 
 
-def _check(host: str, allowed: Allowed | None) -> None:
+def check(host: str, allowed: Allowed | None) -> None:
+    """Raises: AddressRefused for an IP address, written out, where no device may be."""
     address = ipaddress.ip_address(host.partition("%")[0])
     address = getattr(address, "ipv4_mapped", None) or address
     if allowed is not None and not allowed(address):
-        raise AddressRefused(f"{address} is outside of the networks devices may be in")
+        raise AddressRefused(address)
 
 
 async def fetch_certificate_pin(
@@ -98,7 +103,7 @@ async def fetch_certificate_pin(
         for info in infos:
             address = str(info[4][0])
             try:
-                _check(address, allowed)
+                check(address, allowed)
                 _, writer = await asyncio.open_connection(address, port, ssl=context, server_hostname=host)
             except OSError as exc:
                 trouble = exc

@@ -65,12 +65,24 @@ class NoAnswer(LineTrouble):
     """The request was sent, at least in part, and then the line broke or the time was over."""
 
 
+class NotThroughTunnel(NoAnswer):
+    """A gateway before the device answered in its place: there is no line between the two, or it broke."""
+
+
 class NotTheApi(LineTrouble):
     """An answer came, but not in the language of the 2N HTTP API."""
 
 
 class LoginRefused(DeviceTrouble):
     """The device does not accept user name and password."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(function)
+        self.function = function
+
+
+class TunnelRefused(DeviceTrouble):
+    """A gateway before the device does not let us through: nothing reached the device."""
 
     def __init__(self, function: str) -> None:
         super().__init__(function)
@@ -297,6 +309,13 @@ def outward(trouble: DeviceTrouble) -> ProviderError:
             return Offline("The device was busy with earlier requests until the time was over; nothing was sent.")
         case Unreachable():
             return Offline("The device cannot be reached. Check its power, its network and its address.")
+        case TunnelRefused():
+            return NotAuthorized(
+                "The My2N tunnel does not accept this server's key. Whoever runs this server must renew it; the "
+                "device's own login was not tried."
+            )
+        case NotThroughTunnel(is_write=False):
+            return Offline("The My2N tunnel answers, but the device is not connected to it.")
         case NoAnswer(is_write=True):
             return OutcomeUnknown(
                 "The connection to the device broke before it answered: it may or may not have done what was asked."
