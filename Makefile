@@ -21,7 +21,7 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export npm_config_cache := $(CURDIR)/.cache/npm
 endif
 
-.PHONY: help run install test check e2e bench profile demo format docs clean
+.PHONY: help run install test check e2e soak bench profile demo format docs clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -44,6 +44,10 @@ check: dev npm ## formatting, lint, types, layers, fast tests
 
 e2e: dev npm system ## the guide with the official SDKs, in a browser, across restarts
 	@exec $(BIN)/pytest -m e2e $(ARGS)
+
+soak: dev system ## random hostile stories, new ones each time (make soak EXAMPLES=2000 STEPS=60)
+	@DOORWARD_SOAK_EXAMPLES=$(or $(EXAMPLES),500) DOORWARD_SOAK_STEPS=$(or $(STEPS),40) \
+		exec $(BIN)/pytest tests/hostile/test_hostile.py $(ARGS)
 
 bench: install npm ## side by side with the official fake and a bare ASGI app (a quick look: make bench ARGS=--quick)
 	@tools/system-packages.sh --optional wrk || true

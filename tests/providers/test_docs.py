@@ -4,6 +4,7 @@ import inspect
 import ipaddress
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ def probe_sentences() -> list[str]:
     for _, cls in inspect.getmembers(probe_failures, inspect.isclass):
         if not issubclass(cls, ProbeFailed) or cls is ProbeFailed:
             continue
-        filled = {
+        filled: dict[str, Any] = {
             "address": ipaddress.ip_address("192.0.2.1"),
             "ports": [1],
             "message": "",
@@ -31,7 +32,9 @@ def probe_sentences() -> list[str]:
         }
         names = list(inspect.signature(cls).parameters)
         found.append(cls(**{name: filled.get(name, "@") for name in names}).message)
-    return [text.replace("@ (192.0.2.1)", MARK).replace("@", MARK).replace("port 1.", f"port {MARK}.") for text in found]
+    return [
+        text.replace("@ (192.0.2.1)", MARK).replace("@", MARK).replace("port 1.", f"port {MARK}.") for text in found
+    ]
 
 
 def trouble_sentences() -> list[str]:

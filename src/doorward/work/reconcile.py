@@ -153,16 +153,22 @@ class Reconciler:
         if row is None or row.secret_sealed is None:
             return core.clock.now() + IDLE_MS
         link = await self._links.of(row)
-        if not row.online:
-            # Known as offline or refusing: whether it still is, it says itself.
-            said = await link.read_device(row.ref)
+        # Known as offline or refusing: whether it still is, it says itself. It is believed once the whole look went
+        # well: a login that may ask for the state and not for the codes would bring it up and down again each time.
+        said = None if row.online else await link.read_device(row.ref)
+        again_at = core.clock.now() + IDLE_MS
+        if isinstance(link, ProgramsCodes):
+            again_at = await self._codes(row, link, said or devices.report_of(row))
+        if said is not None:
             await core.db.write(devices.report, core, workspace_id, device_id, said)
-        if not isinstance(link, ProgramsCodes):
-            return core.clock.now() + IDLE_MS
+        return again_at
+
+    async def _codes(self, row: DeviceRow, link: ProgramsCodes, report: DeviceReport) -> int:
+        """Read what is new, and make the device hold what it should; when to look again."""
+        core, workspace_id, device_id = self._core, row.workspace_id, row.device_id
         reading = await self._directory.look(row, link)
         now = core.clock.now()
         codes = {c.access_code_id: c for c in await store.needing_work(core.db.read, workspace_id, device_id, now)}
-        report = devices.report_of(row)
         steps, wake = plan.steps(
             [rules.planned(core, c) for c in codes.values()],
             keeps_schedules=report.keeps_schedules,

@@ -39,7 +39,10 @@ TIMEOUT_S: Final = 8.0
 """For one address."""
 THROUGH: Final = "my2n:"
 """Before a device's id, in place of an address: it is behind the gateway of My2N."""
-NO_TUNNEL: Final = "This server has no way through My2N. Whoever runs it names one in DOORWARD_MY2N_RAA_URL and DOORWARD_MY2N_RAA_HEADER."
+NO_TUNNEL: Final = (
+    "This server has no way through My2N. Whoever runs it names one in DOORWARD_MY2N_RAA_URL and "
+    "DOORWARD_MY2N_RAA_HEADER."
+)
 PLAIN: Final = (
     "Not encrypted: whoever is in the network can read PINs. Better turn on HTTPS on the device, and connect it again."
 )

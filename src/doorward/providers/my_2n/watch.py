@@ -102,14 +102,11 @@ class _Follower:
     async def events(self) -> AsyncIterator[DeviceEvent]:
         intercom = self._intercom
         is_first = self._place is None
-        try:
-            await self._subscribe()
-        except (NotSupported, UnknownPath, ServiceDisabled):
-            # A device without a log still has a state.
-            while True:
-                intercom.forget()  # nobody tells of changed settings
-                yield await self._state()
-                await intercom.clock.sleep(WITHOUT_LOG_S)
+        while not await self._is_subscribed():
+            # A device without a log still has a state, and may be given a log.
+            intercom.forget()  # nobody tells of changed settings
+            yield await self._state()
+            await intercom.clock.sleep(WITHOUT_LOG_S)
         # What is told follows in this order: what was missed, then a report that includes it.
         report = await self._state() if is_first else None
         is_stale, losses, rounds, wait = True, 0, 0, 0
@@ -167,6 +164,14 @@ class _Follower:
                     wait = 1 if self._translator.is_waiting else PULL_S
                 else:
                     wait = 0
+
+    async def _is_subscribed(self) -> bool:
+        """Subscribe; False: the device has no log, or its service is off. Raises DeviceTrouble."""
+        try:
+            await self._subscribe()
+        except (NotSupported, UnknownPath, ServiceDisabled):
+            return False
+        return True
 
     async def _subscribe(self) -> None:
         intercom, place = self._intercom, self._place

@@ -1,0 +1,243 @@
+"""A server with its intercoms on a timeline, and the model of what it should do. Rules act here; `checks` judges.
+
+A restart is a new server on the same data, in the same world: graceful (drained) or abrupt (every task is cut where
+it stands, and nothing reaches the database any more).
+"""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Awaitable, Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis import currently_in_test_context, note
+from tests.support.server import Reply, World, serving
+
+from doorward.providers.my_2n.emulator import Unit
+from doorward.providers.my_2n.emulator.auth import Account, ServiceSettings
+from doorward.providers.my_2n.emulator.switches import API
+from doorward.store.db import StoreUnavailable
+
+from .listening import Said
+from .model import Code, Door, image
+from .timeline import LoopClock, Timeline
+
+T = TypeVar("T")
+
+LOGIN = Account("jane", "1234")
+
+
+class House:
+    """The world."""
+
+    def __init__(self, folder: Path, database_url: str | None, said: Said, *, doors: int = 2) -> None:
+        self.loop = Timeline()
+        self.loop.set_exception_handler(said.loop_trouble)
+        self.clock = LoopClock(self.loop)
+        self.said = said
+        self.doors = [Door() for _ in range(doors)]
+        self.codes: list[Code] = []
+        self.attempts: list[str] = []
+        self.deeds: list[object] = []
+        """What has happened, for whoever counts."""
+        self._numbers = itertools.count(1)
+        self._folder = folder
+        self._database_url = database_url
+        self._ids: list[str] = []
+        self._server: asyncio.Task[None] | None = None
+        self._leave: asyncio.Future[None] | None = None
+        self._world: World | None = None
+        self._is_dead = False
+        self._under_way: set[asyncio.Future[Any]] = set()
+        self.run(self.start())
+
+    # ------------------------------------------------------------ running
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run one step of the story."""
+        asyncio.set_event_loop(self.loop)
+        return self.loop.run_until_complete(work)
+
+    def tell(self, text: str) -> None:
+        """A line of the replay."""
+        if currently_in_test_context():
+            note(f"    {self.loop.now_ms / 1000:>10.3f} s  {text}")
+
+    def number(self) -> int:
+        """A new number for a name."""
+        return next(self._numbers)
+
+    @property
+    def now(self) -> int:
+        """The server's time."""
+        return self.clock.now()
+
+    @property
+    def world(self) -> World:
+        """The server that runs."""
+        assert self._world is not None
+        return self._world
+
+    def keep(self, work: Awaitable[Any]) -> None:
+        """Let something go on by itself."""
+        future = asyncio.ensure_future(work)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+
+    # ------------------------------------------------------------ the server's life
+
+    async def start(self) -> None:
+        """Start the server; the first time, connect the doors."""
+        self._leave = self.loop.create_future()
+        up: asyncio.Future[World] = self.loop.create_future()
+        self._is_dead = False
+
+        async def live() -> None:
+            try:
+                async with serving(self._folder, self._database_url, self.clock) as world:
+                    self._count_writes(world.core.db)
+                    up.set_result(world)
+                    assert self._leave is not None
+                    await self._leave
+                    self.loop.is_visible = False
+            except BaseException as exc:
+                if up.done():
+                    raise
+                up.set_exception(exc)
+
+        self._server = asyncio.ensure_future(live())
+        self._world = await up
+        if self._ids:
+            self._world.devices = self._ids
+        else:
+            await self.loop.drive(self._world.connect(count=len(self.doors)))
+            self._ids = self._world.devices
+        self.loop.is_visible = self._database_url is None
+        for index in range(len(self.doors)):
+            unit = await self.loop.drive(self.world.unit(index))
+            _spy(unit, self.doors[index])
+
+    def _count_writes(self, db: Any) -> None:
+        """So that time never moves while the writer's thread works, and a dead process writes nothing."""
+        write = db.write
+
+        async def counted(*args: Any, **kwargs: Any) -> Any:
+            if self._is_dead:
+                raise StoreUnavailable("the process is dead")
+            self.loop.busy += 1
+            try:
+                return await write(*args, **kwargs)
+            finally:
+                self.loop.busy -= 1
+
+        db.write = counted
+
+    async def stop(self, *, abrupt: bool) -> None:
+        """End the server."""
+        assert self._server is not None and self._leave is not None
+        if abrupt:
+            self.said.is_dying = self._is_dead = True
+            me = asyncio.current_task()
+            others = [task for task in asyncio.all_tasks() if task not in (me, self._server)]
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+        self._leave.set_result(None)
+        await self.loop.drive(_ended(self._server))
+        self._server = self._world = None
+        self._under_way.clear()
+        self.said.is_dying = False
+
+    def close(self) -> None:
+        """The end of the world."""
+        if self._server is not None:
+            self.run(self.stop(abrupt=True))
+        self.run(_cancel_all())
+        self.run(self.loop.shutdown_default_executor())
+        asyncio.set_event_loop(None)
+        self.loop.close()
+
+    # ------------------------------------------------------------ calls
+
+    async def call(self, path: str, **body: Any) -> Reply:
+        """A call, with the time that it takes."""
+        return await self.loop.drive(self.world.raw(path, body))
+
+    async def get(self, path: str, key: str, **body: Any) -> Any:
+        """A call that must succeed; one member of its answer."""
+        reply = await self.call(path, **body)
+        assert reply.status == 200, (path, reply)
+        return reply.json[key]
+
+    def device_id(self, door: int) -> str:
+        return self._ids[door]
+
+    # ------------------------------------------------------------ hardware
+
+    async def unit(self, door: int) -> Unit:
+        """The intercom of a door."""
+        return await self.loop.drive(self.world.unit(door))
+
+    async def own(self, door: int, uuid: str) -> None:
+        """Note an entry as the owner has left it."""
+        entry = (await self.unit(door)).directory.find(uuid)
+        key = uuid.lower()
+        if entry is None:
+            self.doors[door].owners.pop(key, None)
+        else:
+            self.doors[door].owners[key] = image(entry)
+            self.doors[door].written_at[key] = self.now
+            self.doors[door].owners_pins.add(entry.get("access.pin"))
+
+    async def mend(self) -> None:
+        """Everything that can be mended from outside is."""
+        for index in range(len(self.doors)):
+            unit = await self.unit(index)
+            unit.faults.clear()
+            unit.put_account(LOGIN)
+            for service in unit.services:
+                unit.configure_service(service, ServiceSettings())
+            unit.time.offset_s = 0.0
+            unit.report("ConfigurationChanged", {})
+            _spy(unit, self.doors[index])
+
+
+class _Requests(deque[dict[str, Any]]):
+    """The requests that a device remembers, counted."""
+
+    def __init__(self, door: Door) -> None:
+        super().__init__(maxlen=200)
+        self._door = door
+
+    def append(self, one: dict[str, Any]) -> None:
+        self._door.requests += 1
+        super().append(one)
+
+
+def _spy(unit: Unit, door: Door) -> None:
+    """Count requests, and how often the API moved the access switch on."""
+    switch = unit.switches[1]
+    if "act" in vars(switch):
+        return
+    unit.requests = _Requests(door)
+    act = switch.act
+
+    def counted(action: str, now: int, *, origin: Any = API, timeout_s: int | None = None) -> None:
+        act(action, now, origin=origin, timeout_s=timeout_s)
+        if origin.originator == "api" and action in ("on", "trigger"):
+            door.released += 1
+
+    vars(switch)["act"] = counted
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    await asyncio.wait((task,))
+    task.result()
+
+
+async def _cancel_all() -> None:
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
