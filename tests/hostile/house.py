@@ -7,7 +7,7 @@ it stands, and nothing reaches the database any more).
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -96,42 +96,48 @@ class House:
         async def live() -> None:
             try:
                 async with serving(self._folder, self._database_url, self.clock) as world:
-                    self._count_writes(world.core.db)
+                    self._count(world.core.db)
                     up.set_result(world)
                     assert self._leave is not None
                     await self._leave
-                    self.loop.is_visible = False
             except BaseException as exc:
                 if up.done():
                     raise
                 up.set_exception(exc)
 
         self._server = asyncio.ensure_future(live())
-        self._world = await up
+        self.loop.is_visible = False
+        self._world = await self.loop.drive(_result(up))
+        self.loop.is_visible = True
         if self._ids:
             self._world.devices = self._ids
         else:
             await self.loop.drive(self._world.connect(count=len(self.doors)))
             self._ids = self._world.devices
-        self.loop.is_visible = self._database_url is None
         for index in range(len(self.doors)):
             unit = await self.loop.drive(self.world.unit(index))
             _spy(unit, self.doors[index])
 
-    def _count_writes(self, db: Any) -> None:
-        """So that time never moves while the writer's thread works, and a dead process writes nothing."""
-        write = db.write
+    def _count(self, db: Any) -> None:
+        """So that time never moves while the database works, and a dead process writes nothing."""
 
-        async def counted(*args: Any, **kwargs: Any) -> Any:
-            if self._is_dead:
-                raise StoreUnavailable("the process is dead")
-            self.loop.busy += 1
-            try:
-                return await write(*args, **kwargs)
-            finally:
-                self.loop.busy -= 1
+        def counted(work: Callable[..., Awaitable[Any]], *, dies: bool) -> Callable[..., Awaitable[Any]]:
+            async def call(*args: Any, **kwargs: Any) -> Any:
+                if dies and self._is_dead:
+                    raise StoreUnavailable("the process is dead")
+                self.loop.busy += 1
+                try:
+                    return await work(*args, **kwargs)
+                finally:
+                    self.loop.busy -= 1
 
-        db.write = counted
+            return call
+
+        db.write = counted(db.write, dies=True)
+        db.close = counted(db.close, dies=False)
+        if self._database_url is not None:  # SQLite reads on the spot
+            db.read.all = counted(db.read.all, dies=False)
+            db.read.one = counted(db.read.one, dies=False)
 
     async def stop(self, *, abrupt: bool) -> None:
         """End the server."""
@@ -229,6 +235,10 @@ def _spy(unit: Unit, door: Door) -> None:
             door.released += 1
 
     vars(switch)["act"] = counted
+
+
+async def _result(future: asyncio.Future[T]) -> T:
+    return await future
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -15,8 +15,8 @@ from doorward.clock import Clock
 T = TypeVar("T")
 
 START_MS = 1_790_000_000_000
-GRACE_S = 0.002
-"""Real seconds of silence after which nothing is expected of a thread or of another process that we cannot see."""
+GRACE_S = 0.25
+"""Real seconds of silence after which nothing more is expected of a thread or a process that nobody counts."""
 WAIT_S = 0.05
 
 
@@ -44,7 +44,7 @@ class Timeline(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.now_ms = 0
         self.busy = 0
-        """Writes to the database that are under way."""
+        """Calls of the database that are under way."""
         self.is_visible = False
         """All that goes on outside of this thread is counted in `busy`: no need to wait for silence."""
         self._idle: list[asyncio.Future[None]] = []
