@@ -53,6 +53,18 @@ def page() -> str:
         lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary if path in served else 'not yet'} |")
     lines += [
         "",
+        "## Routes of our own",
+        "",
+        "Not part of Seam's documented API.",
+        "",
+        "| Route | Verbs | |",
+        "|---|---|---|",
+    ]
+    for path, route in sorted(ROUTES.items()):
+        if route.undocumented:
+            lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary} |")
+    lines += [
+        "",
         "## Parameters that are taken but not honoured",
         "",
         "| Parameter | Where | What happens |",

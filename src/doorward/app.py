@@ -70,7 +70,7 @@ def make_core(config: Config, db: Database, clock: Clock) -> Core:
         vault=vault,
         wake=Wake(clock),
         limits=Limits(clock, config.rate_limits),
-        providers=registry(Twins(db, vault), clock),
+        providers=registry(config, Twins(db, vault), clock),
         process_id=new_id(),
     )
 

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from doorward.networks import DEVICE_NETWORKS, Networks, Ranges
 
 
 def default_data_dir() -> Path:
@@ -41,10 +43,29 @@ class Config(BaseSettings):
     """Seconds after which a lock or unlock that was not sent yet is given up."""
     rate_limits: Literal["default", "documented", "off"] = "default"
     """Seam's per-device limits. `documented`: everywhere; `default`: in production workspaces only; `off`: nowhere."""
+    device_networks: str = DEVICE_NETWORKS
+    """Networks real devices may be in, separated by commas. Default: private ones, and this machine (the emulator)."""
+    device_discovery: str = ""
+    """Addresses that "Search the network" may try: `192.168.1.0/24`, `10.0.0.10-10.0.0.40`, `192.168.1.7:8443`."""
+    mass_removal_guard: str = Field("20%", pattern=r"^(off|[0-9]{1,2}%|100%|[0-9]{1,6})$")
+    """How many access codes may vanish from a device, or be tidied away there, in one go before that is doubted: a
+    share (at least 5 codes), a number, or `off`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["text", "json"] = "text"
     """`json` for machines."""
+
+    @field_validator("device_networks")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        Networks.parse(text)
+        return text
+
+    @field_validator("device_discovery")
+    @classmethod
+    def _are_ranges(cls, text: str) -> str:
+        Ranges.parse(text)
+        return text
 
     @classmethod
     def settings_customise_sources(

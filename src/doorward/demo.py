@@ -326,12 +326,19 @@ class Browser:
     """
 
     def __init__(
-        self, *, email: str = "jane@example.com", user: str = "jane", password: str = "1234", brand: str = "my_2n"
+        self,
+        *,
+        email: str = "jane@example.com",
+        user: str = "jane",
+        password: str = "1234",
+        brand: str = "my_2n",
+        addresses: Sequence[str] = (),
     ) -> None:
         self.email = email
         self.user = user
         self.password = password
         self.brand = brand
+        self.addresses = addresses
         self.left_for: str | None = None
         """The address outside of the server that it was sent to."""
         self._cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
@@ -407,6 +414,8 @@ class Browser:
             return self.email
         if entry.looks_like("user", "login"):
             return self.user
+        if entry.tag == "textarea":
+            return "\n".join(self.addresses)
         if entry.tag == "select":
             return entry.value or next(filter(None, entry.options), "")
         return entry.value

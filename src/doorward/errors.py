@@ -2,7 +2,7 @@
 
 ApiError
 ├ BadRequest (400)        InvalidInput, InvalidQueryParams, InvalidContentType, MismatchedPageParameters,
-│                         DeviceUnmanaged, DeviceManaged, DeviceTypeNotSupported, …
+│                         DeviceUnmanaged, DeviceManaged, DeviceTypeNotSupported, DeviceRefused, …
 ├ Unauthorized (401)      WorkspaceOfHeaderNotFound, ClientSessionNotFound
 ├ NotFound (404)          one class per resource
 ├ MethodNotAllowed (405)
@@ -110,9 +110,21 @@ class DeviceTypeNotSupported(BadRequest):
 
 
 class DeviceIsOffline(BadRequest):
-    """The device is offline, and the request asked not to wait for it."""
+    """The device is offline, and the request cannot or shall not wait for it."""
 
     type = "device_offline"
+
+
+class DeviceLoginMissing(BadRequest):
+    """The device has not been logged in to, or does not accept the login any more."""
+
+    type = "missing_device_credentials"
+
+
+class DeviceRefused(BadRequest):
+    """The device answered, and refused."""
+
+    type = "device_refused"
 
 
 class AccessCodeBeingRemoved(BadRequest):

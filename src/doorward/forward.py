@@ -27,7 +27,7 @@ def reads_only(path: str) -> bool:
     route = ROUTES.get(path.rstrip("/") or path)
     if route is None:
         return not path.startswith("/connect_webviews/")
-    return "GET" in route.verbs
+    return "GET" in route.verbs and not route.asks_device
 
 
 class Forward:

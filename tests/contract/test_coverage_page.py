@@ -31,6 +31,12 @@ def test_the_coverage_page_names_every_documented_route() -> None:
         assert f"| `{path}` |" in page
 
 
+def test_the_coverage_page_lists_what_is_ours_apart() -> None:
+    documented, _, ours = tool("coverage")["page"]().partition("## Routes of our own")
+    for path in (path for path, route in ROUTES.items() if route.undocumented):
+        assert f"`{path}`" in ours and f"`{path}`" not in documented
+
+
 def test_the_coverage_page_counts_events_against_all_there_are() -> None:
     assert tool("coverage")["DOCUMENTED_EVENTS"] == len(published.events()) + NEWER_EVENTS
 

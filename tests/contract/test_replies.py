@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS30Validator
 from tests.contract import published
+from tests.support import directory
 from tests.support.server import World, serving
 
 from doorward.api.route import ROUTES, not_yet
@@ -78,6 +79,9 @@ async def test_what_a_healthy_world_answers_is_as_published(world: World) -> Non
     by_id = {"access_code_id": made[0]["access_code_id"]}
     await answered(world, "/access_codes/get", **by_id)
     await answered(world, "/access_codes/list", **about)
+    await _find_codes(world)
+    for one in (await answered(world, "/access_codes/unmanaged/list", **about))["access_codes"]:
+        await answered(world, "/access_codes/unmanaged/get", access_code_id=one["access_code_id"])
     await answered(world, "/access_codes/update", **by_id, name="Visitor")
     await answered(world, "/locks/unlock_door", **about)
     await answered(world, "/locks/lock_door", **about)
@@ -110,6 +114,19 @@ async def test_what_a_healthy_world_answers_is_as_published(world: World) -> Non
     await answered(world, "/devices/update", **about, name="Front door")
     await answered(world, "/devices/get", **about)
     await answered(world, "/locks/get", **about)
+
+
+async def _find_codes(world: World) -> None:
+    """Entries of others, one for good and one that another system maintains, are found."""
+    unit = await world.watched()
+    for owner in ("", "ACOM"):
+        await directory.add(unit, "Owner", f"15{len(owner)}93", owner)
+
+    async def found() -> bool:
+        reply = await world.call("/access_codes/unmanaged/list", device_id=world.devices[0])
+        return len(reply["access_codes"]) == 2
+
+    await world.eventually(found)
 
 
 async def test_a_device_whose_account_is_out_is_answered_as_published(world: World) -> None:

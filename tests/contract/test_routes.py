@@ -17,8 +17,15 @@ MISSING = 171
 NEWER = {"/user_identities/merge"}
 """Documented by Seam after the package's version."""
 
-OURS = {"/health", "/health/get_health"}
-"""Not part of the documented API: test harnesses and Seam's CLI ask them."""
+OURS = {
+    # Test harnesses and Seam's CLI ask them.
+    "/health",
+    "/health/get_health",
+    # Extensions, under a name of our own.
+    "/devices/doorward/get_snapshot",
+    "/devices/doorward/list_snapshot_sizes",
+}
+"""Not part of the documented API."""
 
 OLDER_VERBS = {path: {"PUT"} for path in SERVED if path.endswith("/update")} | {"/access_codes/update": set()}
 """Verbs that SDKs have used for it over the years, though the schema does not name them."""

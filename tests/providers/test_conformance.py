@@ -116,14 +116,14 @@ async def test_unlock_and_lock_move_the_door_and_say_so(rig: Rig) -> None:
 
 
 async def test_new_device_has_no_codes(rig: Rig) -> None:
-    assert await rig.link.read_codes(rig.device) == []
+    assert (await rig.link.read_codes(rig.device)).codes == ()
 
 
 async def test_code_is_set_once_and_setting_it_again_changes_nothing(rig: Rig) -> None:
     wanted = code("040718", starts_at=1_800_000_000_000, ends_at=1_800_003_600_000)
     assert await rig.link.set_code(rig.device, wanted) is Written.CONFIRMED
     assert await rig.link.set_code(rig.device, wanted) is Written.UNCHANGED
-    (found,) = await rig.link.read_codes(rig.device)
+    (found,) = (await rig.link.read_codes(rig.device)).codes
     assert (found.ref, found.is_ours, found.name, found.pin) == (GUEST, True, "Guest", "040718")
     assert (found.starts_at, found.ends_at) == (1_800_000_000_000, 1_800_003_600_000)
     assert "040718" not in repr(found) + repr(wanted)
@@ -131,7 +131,7 @@ async def test_code_is_set_once_and_setting_it_again_changes_nothing(rig: Rig) -
 
 async def test_code_without_times_is_for_good(rig: Rig) -> None:
     await rig.link.set_code(rig.device, code())
-    (found,) = await rig.link.read_codes(rig.device)
+    (found,) = (await rig.link.read_codes(rig.device)).codes
     assert (found.starts_at, found.ends_at) == (None, None)
 
 
@@ -139,7 +139,7 @@ async def test_code_changes_its_pin_its_name_and_its_times(rig: Rig) -> None:
     await rig.link.set_code(rig.device, code("1111", ends_at=1_800_000_000_000))
     changed = code("2222", name="Cleaner")
     assert await rig.link.set_code(rig.device, changed) is Written.CONFIRMED
-    (found,) = await rig.link.read_codes(rig.device)
+    (found,) = (await rig.link.read_codes(rig.device)).codes
     assert (found.ref, found.pin, found.name, found.ends_at) == (GUEST, "2222", "Cleaner", None)
 
 
@@ -155,7 +155,7 @@ async def test_removed_code_is_gone_and_removing_it_again_succeeds(rig: Rig) -> 
 async def test_entries_of_others_are_shown_and_left_alone(rig: Rig, owner: str) -> None:
     rig.add_foreign(STRANGER, "8888", owner)
     await rig.link.set_code(rig.device, code())
-    found = {one.ref: one.is_ours for one in await rig.link.read_codes(rig.device)}
+    found = {one.ref: one.is_ours for one in (await rig.link.read_codes(rig.device)).codes}
     assert found == {GUEST: True, STRANGER: False}
     with pytest.raises(Refused):
         await rig.link.remove_code(rig.device, STRANGER)

@@ -119,7 +119,7 @@ async def test_what_is_set_is_what_is_read(codes: list[tuple[str, str, int | Non
         for one in wanted:
             assert await w.link.set_code(w.device, one) is Written.CONFIRMED
             assert await w.link.set_code(w.device, one) is Written.UNCHANGED
-        found = {one.ref: one for one in await w.link.read_codes(w.device)}
+        found = {one.ref: one for one in (await w.link.read_codes(w.device)).codes}
         for one in wanted:
             there = found[one.ref]
             assert (there.is_ours, there.pin, there.name) == (True, one.pin, clean_name(one.name))
@@ -159,7 +159,7 @@ async def test_any_directory_is_read_whole_or_refused(users: Any, rest: dict[str
         whole = TwoNClient.dir_query
         TwoNClient.dir_query = query  # type: ignore[method-assign]
         try:
-            found = await w.link.read_codes(w.device)
+            found = (await w.link.read_codes(w.device)).codes
             assert all(isinstance(one, FoundCode) and isinstance(one.pin, str) for one in found)
             assert all((one.ends_at or 0) < 2**43 and (one.starts_at or 0) < 2**43 for one in found)
             await w.link.set_code(w.device, code())

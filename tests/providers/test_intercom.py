@@ -26,7 +26,7 @@ from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import UNI, Account, Privilege, Quirks, SwitchConfig
 from doorward.providers.my_2n.intercom import _zone
 
-from .world import DEVICE, GUEST, MONOSTABLE, OTHER, OWNER, WORKSPACE, code, until, world
+from .world import BISTABLE, DEVICE, GUEST, MONOSTABLE, OTHER, OWNER, WORKSPACE, code, until, world
 
 # ---------------------------------------------------------------- locks
 
@@ -35,7 +35,7 @@ async def test_monostable_switch_gets_a_pulse_and_falls_back() -> None:
     async with world(switch=MONOSTABLE) as w:
         moved = await w.link.unlock(w.device, 5.0)
         assert (moved.locked, moved.confirmed) == (False, True)
-        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=trigger"
+        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=on"
         assert (await w.link.read_device(w.device)).locked is False
         await w.clock.advance(5)
         assert (await w.link.read_device(w.device)).locked is True
@@ -69,10 +69,26 @@ async def test_unlock_on_a_warm_link_is_one_request() -> None:
 async def test_switch_settings_are_asked_for_again_after_a_minute_without_a_watcher() -> None:
     async with world() as w:
         await w.link.unlock(w.device, 5.0)
-        w.unit.configure_switch(1, MONOSTABLE)
+        w.unit.configure_switch(1, SwitchConfig(enabled=False))
         await w.clock.advance(61)
+        with pytest.raises(Refused, match="is disabled on the device"):
+            await w.link.unlock(w.device, 5.0)
+        assert len(w.requests("switch/ctrl")) == 1, "what is known to be disabled is not sent to"
+
+
+@pytest.mark.parametrize(("before", "after"), [(MONOSTABLE, BISTABLE), (BISTABLE, MONOSTABLE)])
+async def test_unlocking_opens_though_the_switchs_mode_has_just_changed(
+    before: SwitchConfig, after: SwitchConfig
+) -> None:
+    async with world(switch=before) as w:
         await w.link.unlock(w.device, 5.0)
-        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=trigger"
+        w.unit.configure_switch(1, after)
+        w.unit.switches[1].act("on", w.unit.steady())
+        w.unit.requests.clear()
+        moved = await w.link.unlock(w.device, 5.0)
+        assert moved.locked is False
+        assert w.unit.switches[1].active, "an open door stays open"
+        assert [path for _, path, _ in w.requests()] == ["/api/switch/ctrl"], "its settings were not asked for again"
 
 
 @pytest.mark.parametrize(("silent", "error"), [("switch/caps", Offline), ("switch/ctrl", OutcomeUnknown)])
@@ -133,7 +149,14 @@ async def test_report_of_a_verso() -> None:
     assert (report.serial_number, report.time_zone, report.issues) == (DEVICE, "Europe/Prague", ())
     assert report.code_lengths == (4, 5, 6, 7, 8)
     assert report.keeps_schedules and report.has_entry_events
-    assert report.metadata == {"device_id": 7}
+    assert report.metadata == {
+        "device_id": 7,
+        "firmware_version": "2.50.0.76.2",
+        "mac_address": "7c:1e:b3:3a:e7:ba",
+        "door_switch": 1,
+        "door_switch_mode": "bistable",
+        "clock_skew_seconds": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -221,7 +244,7 @@ def test_owner_tag_names_the_workspace() -> None:
 async def test_codes_of_another_workspace_are_not_ours() -> None:
     async with world() as w:
         w.put_user(GUEST, name="Guest", owner=owner_tag("ffffffff-0000"), access={"pin": "1111"})
-        (found,) = await w.link.read_codes(w.device)
+        (found,) = (await w.link.read_codes(w.device)).codes
         assert not found.is_ours
         with pytest.raises(Refused, match="somebody else"):
             await w.link.set_code(w.device, code())
@@ -232,7 +255,7 @@ async def test_people_without_a_pin_are_no_codes_but_ours_that_lost_it_are() -> 
         w.put_user(OTHER, name="Card only", access={"card": ["a1b2c3d4"]})
         await w.link.set_code(w.device, code())
         w.unit.directory.update([{"uuid": GUEST, "access": {"pin": ""}}])
-        (found,) = await w.link.read_codes(w.device)
+        (found,) = (await w.link.read_codes(w.device)).codes
         assert (found.ref, found.pin) == (GUEST, "")
         assert await w.link.set_code(w.device, code()) is Written.CONFIRMED
 
@@ -241,7 +264,7 @@ async def test_tombstones_are_no_codes() -> None:
     async with world() as w:
         await w.link.set_code(w.device, code())
         w.unit.directory.delete([{"uuid": GUEST}])
-        assert await w.link.read_codes(w.device) == []
+        assert (await w.link.read_codes(w.device)).codes == ()
         assert await w.link.set_code(w.device, code()) is Written.CONFIRMED
 
 
@@ -260,7 +283,7 @@ async def test_large_directory_is_read_whole() -> None:
             [{"name": f"U{n}", "access": {"pin": f"{n:06d}"}} for n in range(2000)],
             force=False,
         )
-        found = await w.link.read_codes(w.device)
+        found = (await w.link.read_codes(w.device)).codes
         assert len({one.ref for one in found}) == 2000
         assert len(w.requests("dir/query")) <= 2
 
@@ -275,7 +298,7 @@ async def test_directory_that_comes_in_pages_is_read_whole(monkeypatch: pytest.M
             return {**reply, "users": reply["users"][:10]}
 
         monkeypatch.setattr(w.unit.directory, "query", paged)
-        assert len(await w.link.read_codes(w.device)) == 25
+        assert len((await w.link.read_codes(w.device)).codes) == 25
         with pytest.raises(DuplicateCode):
             await w.link.set_code(w.device, code("0024"))
 
@@ -288,7 +311,7 @@ async def test_partial_read_raises_and_never_looks_empty() -> None:
             with pytest.raises(ProviderError):
                 await w.link.read_codes(w.device)
             w.unit.faults.clear()
-        assert len(await w.link.read_codes(w.device)) == 1
+        assert len((await w.link.read_codes(w.device)).codes) == 1
 
 
 async def test_duplicates_are_found_again_after_a_factory_reset() -> None:
@@ -532,7 +555,7 @@ async def test_entries_of_others_are_left_alone_even_under_our_own_uuid(owner: s
         (outcome,) = await w.link.set_codes(w.device, [code("1111")])
         assert isinstance(outcome, Refused)
         assert w.unit.directory.timestamp == before
-        (found,) = await w.link.read_codes(w.device)
+        (found,) = (await w.link.read_codes(w.device)).codes
         assert (found.is_ours, found.owner) == (False, owner)
 
 
@@ -564,7 +587,7 @@ async def test_directory_that_is_replaced_while_it_is_read_is_read_again(monkeyp
 
         monkeypatch.setattr(w.unit.directory, "query", paged)
         changes = 2
-        assert len(await w.link.read_codes(w.device)) == 25
+        assert len((await w.link.read_codes(w.device)).codes) == 25
         asked, changes = 0, 1000
         with pytest.raises(Refused, match="changes faster"):
             await w.link.read_codes(w.device)

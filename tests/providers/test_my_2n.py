@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from doorward.clock import ManualClock
+from doorward.networks import Networks
 from doorward.providers.base import (
     AccountAccess,
     AccountLogin,
+    Discovers,
     DoorbellRang,
     LockMoved,
     NotAuthorized,
@@ -20,9 +22,11 @@ from doorward.providers.base import (
     OutcomeUnknown,
     Place,
     Provider,
+    Refused,
     Unsupported,
 )
 from doorward.providers.my_2n.client import TwoNClient
+from doorward.providers.my_2n.direct import Direct
 from doorward.providers.my_2n.driver import TwoNLink, number_of
 from doorward.providers.my_2n.emulator import Account, Privilege, start_units
 from doorward.providers.my_2n.provider import MyTwoN
@@ -32,6 +36,7 @@ from doorward.providers.my_2n.twins import SAVE_S, Twin
 from .world import BISTABLE, GUEST, JANE, OTHER, WORKSPACE, MemoryStore, code, until, within
 
 SANDBOX = Place(WORKSPACE, is_sandbox=True)
+PRODUCTION = Place(WORKSPACE, is_sandbox=False)
 LOGIN = {"email": "jane@example.com", "password": "1234"}
 
 
@@ -54,7 +59,7 @@ class Server:
         """Log in and open the first device."""
         account = await self.provider.log_in(SANDBOX, LOGIN)
         ref = account.devices[0].ref
-        login = await self.provider.log_in_device(SANDBOX, account, ref, JANE)
+        login = await self.provider.log_in_device(SANDBOX, account, ref, JANE, {})
         link = await self.provider.open(AccountAccess(SANDBOX, account.secret, {ref: login.secret}))
         assert isinstance(link, TwoNLink)
         return link, ref
@@ -78,8 +83,14 @@ async def server() -> AsyncIterator[Server]:
 async def test_it_is_a_provider(server: Server) -> None:
     provider: Provider = server.provider
     assert (provider.key, provider.display_name, provider.device_type) == ("my_2n", "2N", "two_n_intercom")
-    assert provider.device_form is not None
-    assert [field.kind for field in provider.account_form.fields] == ["email", "password"]
+    assert isinstance(provider, Discovers)
+    assert [field.kind for field in provider.account_form(SANDBOX).fields] == ["email", "password"]
+    assert [field.kind for field in provider.account_form(PRODUCTION).fields] == ["lines", "text"]
+    forms = [provider.device_form(place) for place in (SANDBOX, PRODUCTION)]
+    assert [[field.name for field in form.fields] for form in forms if form] == [
+        ["username", "password"],
+        ["username", "password", "switch", "trust"],
+    ]
 
 
 async def test_first_login_makes_three_devices_and_later_ones_find_them(server: Server) -> None:
@@ -126,23 +137,30 @@ async def test_other_logins_fail_with_a_hint(server: Server, values: dict[str, s
     assert not server.store.rows
 
 
-async def test_production_has_no_such_login(server: Server) -> None:
-    place = Place(WORKSPACE, is_sandbox=False)
-    with pytest.raises(Unsupported):
-        await server.provider.log_in(place, LOGIN)
+async def test_production_has_no_virtual_intercoms(server: Server) -> None:
+    with pytest.raises(Refused):
+        await server.provider.log_in(PRODUCTION, LOGIN)
     account = AccountLogin({}, "", {}, ())
     with pytest.raises(Unsupported):
-        await server.provider.log_in_device(place, account, "x", JANE)
-    link = await server.provider.open(AccountAccess(place, {}, {"x": JANE}))
-    with pytest.raises(Unsupported):
+        await server.provider.log_in_device(PRODUCTION, account, "x", JANE, {})
+    link = await server.provider.open(AccountAccess(PRODUCTION, {}, {"x": JANE}))
+    with pytest.raises(Unsupported, match="sandbox workspaces only"):
+        await link.read_device("x")
+    assert not server.store.rows
+
+
+async def test_a_sandbox_has_no_real_intercoms(server: Server) -> None:
+    real = {**JANE, "url": "http://127.0.0.1:9"}
+    link = await server.provider.open(AccountAccess(SANDBOX, {}, {"x": real}))
+    with pytest.raises(Unsupported, match="production workspace"):
         await link.read_device("x")
 
 
 async def test_device_login_is_tried_and_moves_nothing(server: Server) -> None:
     account = await server.provider.log_in(SANDBOX, LOGIN)
     for index, device in enumerate(account.devices):
-        login = await server.provider.log_in_device(SANDBOX, account, device.ref, JANE)
-        assert login.secret == {"username": "jane", "password": "1234", "switch": 1, "device_id": index + 1}
+        login = await server.provider.log_in_device(SANDBOX, account, device.ref, JANE, {})
+        assert login.secret == {"username": "jane", "password": "1234", "device_id": index + 1}
         twin = server.twin(device.ref)
         assert not twin.unit.switches[1].active and not len(twin.unit.directory)
 
@@ -151,7 +169,7 @@ async def test_wrong_device_login_says_what_it_should_be(server: Server) -> None
     account = await server.provider.log_in(SANDBOX, LOGIN)
     for values in ({"username": "jane", "password": "x"}, {"username": "x", "password": "1234"}, {}):
         with pytest.raises(NotAuthorized, match="user name and password") as caught:
-            await server.provider.log_in_device(SANDBOX, account, account.devices[0].ref, values)
+            await server.provider.log_in_device(SANDBOX, account, account.devices[0].ref, values, {})
         assert caught.value.missing is None
 
 
@@ -168,14 +186,14 @@ async def test_missing_privilege_is_named(server: Server, lacking: set[Privilege
     twin = await server.provider.twins.open(WORKSPACE, "jane@example.com", ref)
     twin.unit.put_account(Account("jane", "1234", frozenset(Privilege) - lacking))
     with pytest.raises(NotAuthorized) as caught:
-        await server.provider.log_in_device(SANDBOX, account, ref, JANE)
+        await server.provider.log_in_device(SANDBOX, account, ref, JANE, {})
     assert caught.value.missing == missing
 
 
 async def test_guide_works(server: Server) -> None:
     link, ref = await server.connect()
     report = await link.read_device(ref)
-    assert (report.name, report.locked, report.metadata) == ("Device 0", True, {"device_id": 1})
+    assert (report.name, report.locked, report.metadata["device_id"]) == ("Device 0", True, 1)
     assert (await link.unlock(ref, 5.0)).locked is False
     assert (await link.read_device(ref)).locked is False
     assert (await link.lock(ref, 5.0)).locked is True
@@ -185,22 +203,45 @@ async def test_guide_works(server: Server) -> None:
 
 async def test_secret_with_an_address_is_driven_over_the_network(server: Server) -> None:
     async with await start_units(switches=[BISTABLE]) as running:
-        secret = {**JANE, "url": running.listeners[0].url}
-        place = Place(WORKSPACE, is_sandbox=False)
-        link = await server.provider.open(AccountAccess(place, {}, {"54-1": secret}))
+        secret, serial = {**JANE, "url": running.listeners[0].url}, running.units[0].serial
+        link = await server.provider.open(AccountAccess(PRODUCTION, {}, {serial: secret}))
         assert isinstance(link, TwoNLink)
-        assert (await link.unlock("54-1", 5.0)).confirmed
+        assert (await link.unlock(serial, 5.0)).confirmed
         assert running.units[0].switches[1].active
         await link.close()
-    link = await server.provider.open(AccountAccess(place, {}, {"54-1": {**JANE, "url": "ftp://x"}}))
+    link = await server.provider.open(AccountAccess(PRODUCTION, {}, {"54-1": {**JANE, "url": "ftp://x"}}))
     with pytest.raises(Unsupported):
         await link.read_device("54-1")
 
 
+async def test_a_device_that_took_over_an_address_is_left_alone(server: Server) -> None:
+    """Two intercoms swap addresses: neither opens the other's door, nor is given its codes."""
+    async with await start_units(switches=[BISTABLE]) as running:
+        secret = {**JANE, "url": running.listeners[0].url}
+        link = await server.provider.open(AccountAccess(PRODUCTION, {}, {"54-1": secret}))
+        assert isinstance(link, TwoNLink)
+        for call in (
+            link.unlock("54-1", 5.0),
+            link.lock("54-1", 5.0),
+            link.read_device("54-1"),
+            link.read_codes("54-1"),
+            link.set_code("54-1", code()),
+            link.set_codes("54-1", [code()]),
+            link.remove_code("54-1", code().ref),
+        ):
+            with pytest.raises(NotAuthorized, match="Another device"):
+                await call
+        unit = running.units[0]
+        assert not unit.switches[1].active
+        assert len(unit.directory) == 0
+        assert {str(r["path"]).partition("?")[0] for r in unit.requests} == {"/api/system/info"}
+        await link.close()
+
+
 async def test_network_policy_is_asked(server: Server) -> None:
-    provider = MyTwoN(server.store, server.clock, allowed=lambda address: not address.is_loopback)
+    provider = MyTwoN(server.store, server.clock, real=Direct(Networks.parse("192.168.0.0/16")))
     secret = {**JANE, "url": "http://127.0.0.1:9"}
-    link = await provider.open(AccountAccess(Place(WORKSPACE, is_sandbox=False), {}, {"54-1": secret}))
+    link = await provider.open(AccountAccess(PRODUCTION, {}, {"54-1": secret}))
     with pytest.raises(Offline, match="networks"):
         await link.read_device("54-1")
     await link.close()
@@ -221,7 +262,7 @@ async def test_code_survives_a_kill_right_after_it_was_acknowledged(server: Serv
     after = server.killed()
     again, same = await after.connect()
     assert same == ref
-    (found,) = await again.read_codes(ref)
+    (found,) = (await again.read_codes(ref)).codes
     assert (found.ref, found.pin, found.is_ours) == (GUEST, "040718", True)
     await again.close()
     await link.close()
@@ -298,9 +339,7 @@ async def test_twin_that_is_opened_while_its_sandbox_is_reset_does_not_come_back
 
 @pytest.mark.parametrize("secret", [{"url": "http://a b"}, {"url": "https://192.0.2.1", "pin": "zz"}, {"url": 5}])
 async def test_secret_that_makes_no_sense_is_unsupported(server: Server, secret: dict[str, object]) -> None:
-    link = await server.provider.open(
-        AccountAccess(Place(WORKSPACE, is_sandbox=False), {}, {"54-1": {**JANE, **secret}})
-    )
+    link = await server.provider.open(AccountAccess(PRODUCTION, {}, {"54-1": {**JANE, **secret}}))
     with pytest.raises(Unsupported):
         await link.read_device("54-1")
     await link.close()
@@ -369,7 +408,7 @@ async def test_write_that_could_not_be_kept_is_kept_as_soon_as_that_is_possible(
     await until(lambda: not server.twin(ref).is_dirty)
     after = server.killed()
     again, _ = await after.connect()
-    assert len(await again.read_codes(ref)) == 1
+    assert len((await again.read_codes(ref)).codes) == 1
     await again.close()
     await link.close()
     await after.provider.close()
@@ -431,6 +470,7 @@ async def test_watching_a_twin_sees_what_people_do_there(server: Server) -> None
 ROOT = Path(__file__).parents[2]
 UVLOOP = """
 import asyncio, uvloop
+from doorward.networks import Networks
 from doorward.providers.my_2n.provider import MyTwoN
 from tests.providers.world import JANE, MemoryStore, code
 from tests.providers.test_my_2n import LOGIN, SANDBOX
@@ -440,7 +480,7 @@ async def main():
     provider = MyTwoN(MemoryStore())
     account = await provider.log_in(SANDBOX, LOGIN)
     refs = [device.ref for device in account.devices]
-    logins = {ref: (await provider.log_in_device(SANDBOX, account, ref, JANE)).secret for ref in refs}
+    logins = {ref: (await provider.log_in_device(SANDBOX, account, ref, JANE, {})).secret for ref in refs}
     link = await provider.open(AccountAccess(SANDBOX, account.secret, logins))
     async def one(ref):
         watch = link.watch(ref)
@@ -449,7 +489,7 @@ async def main():
         await anext(watch)
         await link.set_code(ref, code())
         await watch.aclose()
-        assert len(await link.read_codes(ref)) == 1
+        assert len((await link.read_codes(ref)).codes) == 1
     await asyncio.gather(*map(one, refs))
     await link.close()
     await provider.close()

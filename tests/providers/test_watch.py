@@ -13,6 +13,7 @@ from doorward.providers.base import (
     LockMoved,
     NotAuthorized,
     Offline,
+    Refused,
     StateRead,
     Tampered,
 )
@@ -188,8 +189,12 @@ async def test_changed_settings_bring_a_fresh_report_and_are_minded_by_the_next_
         while not isinstance(fresh, StateRead):
             fresh = await watch.next()
         assert fresh.report.locked is True
-        await w.link.unlock(w.device, 5.0)
-        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=trigger"
+        assert fresh.report.metadata["door_switch_mode"] == "monostable"
+        w.unit.configure_switch(1, SwitchConfig(enabled=False))
+        while not isinstance(await watch.next(), StateRead):
+            pass
+        with pytest.raises(Refused, match="is disabled on the device"):
+            await w.link.unlock(w.device, 5.0)
 
 
 async def test_watched_link_keeps_its_settings_for_as_long_as_it_is_told_of_changes() -> None:
@@ -264,8 +269,7 @@ async def test_settings_that_changed_in_a_gap_are_seen_after_it() -> None:
         fresh = await watch.next()
         while not isinstance(fresh, StateRead):
             fresh = await watch.next()
-        await w.link.unlock(w.device, 5.0)
-        assert w.requests("switch/ctrl")[-1][2] == "switch=1&action=trigger"
+        assert fresh.report.metadata["door_switch_mode"] == "monostable"
 
 
 async def test_two_watchers_of_a_device_both_hear_everything() -> None:

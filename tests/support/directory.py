@@ -41,6 +41,15 @@ async def add(unit: Unit, name: str, pin: str, owner: str = "") -> str:
     return str(result["uuid"])
 
 
+async def add_many(unit: Unit, count: int, **fields: Any) -> list[str]:
+    """Somebody adds users with PINs 700000, 700001 …; their UUIDs."""
+    before = unit.directory.timestamp
+    users = [{"name": f"User {n}", "access": {"pin": str(700_000 + n)}, **fields} for n in range(count)]
+    results = unit.directory.create(users, force=False)["users"]
+    await unit.directory_changed(before)
+    return [str(one["uuid"]) for one in results]
+
+
 async def remove(unit: Unit, uuid: str) -> None:
     """Somebody removes an entry at the device."""
     before = unit.directory.timestamp

@@ -226,9 +226,9 @@ class World:
         assert visit.flow.account is not None
         refs = [one.ref for one in visit.flow.account.devices[: count + skip]]
         visit = await webviews.choose(core, visit, refs)
-        for ref in refs[:count]:
-            login = {"username": "jane", "password": "1234"}
-            visit = await webviews.log_in_device(core, visit, provider, ref, login)
+        login = {"username": "jane", "password": "1234"}
+        visit, troubles = await webviews.log_in_devices(core, visit, provider, refs[:count], login)
+        assert not troubles
         for ref in refs[count:]:
             visit = await webviews.skip_device(core, visit, ref)
         visit = await webviews.finish(core, visit, provider)

@@ -9,6 +9,7 @@ from doorward.providers.base import (
     DeviceLogin,
     DeviceReport,
     Field,
+    Known,
     Link,
     LoginForm,
     NotAuthorized,
@@ -54,7 +55,7 @@ class Brand:
     abilities: tuple[str, ...] = ("can_remotely_unlock", "can_program_online_access_codes")
     device_type = "two_n_intercom"
     manufacturer = "two_n"
-    account_form = LoginForm(
+    account = LoginForm(
         title="Log in to My2N",
         intro="Use the account that manages your intercoms.",
         fields=(
@@ -62,7 +63,7 @@ class Brand:
             Field("password", "Password", "password", "current-password"),
         ),
     )
-    device_form: LoginForm | None = LoginForm(
+    device: LoginForm | None = LoginForm(
         title="Log in to the intercom",
         intro="Type the user name and password of the intercom's HTTP API.",
         fields=(
@@ -86,6 +87,12 @@ class Brand:
         self.reached = asyncio.Event()
         """A login waits at the gate."""
 
+    def account_form(self, _place: Place) -> LoginForm:
+        return self.account
+
+    def device_form(self, _place: Place) -> LoginForm | None:
+        return self.device
+
     async def log_in(self, place: Place, values: Mapping[str, str]) -> AccountLogin:
         await self._ask("account", values)
         if values["password"] != PASSWORD or not values["email"].endswith("@example.com"):
@@ -100,7 +107,7 @@ class Brand:
         )
 
     async def log_in_device(
-        self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str]
+        self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str], known: Known
     ) -> DeviceLogin:
         await self._ask(ref, values)
         if values["username"] != "jane" or values["password"] != self.passwords.get(ref, PASSWORD):

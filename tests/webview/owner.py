@@ -25,6 +25,10 @@ class Form:
     """Boxes that are not ticked."""
     buttons: list[tuple[str, Attributes]] = field(default_factory=list)
 
+    def set(self, name: str, value: str) -> None:
+        """Give a field its only value."""
+        self.fields = [pair for pair in self.fields if pair[0] != name] + [(name, value)]
+
 
 class Page(HTMLParser):
     """What a page says, and what it can send."""
@@ -37,6 +41,8 @@ class Page(HTMLParser):
         self.forms: list[Form] = []
         self.tags: list[tuple[str, Attributes]] = []
         self._open: list[str] = []
+        self._list = ""
+        """Name of the drop-down list we are in."""
         self._silent = 0
         """How deep we are in what only decorates."""
         self.feed(html)
@@ -52,6 +58,14 @@ class Page(HTMLParser):
             self.forms.append(Form())
         elif tag == "button":
             self.forms[-1].buttons.append(("", values))
+        elif tag == "textarea":
+            self.forms[-1].fields.append((values["name"] or "", ""))
+        elif tag == "select":
+            self._list = values["name"] or ""
+        elif tag == "option":
+            listed = [name for name, _ in self.forms[-1].fields]
+            if self._list not in listed or "selected" in values:
+                self.forms[-1].set(self._list, values["value"] or "")
         elif tag == "input" and self.forms and values.get("name"):
             pair = (values["name"] or "", values.get("value") or "")
             unset = values.get("type") in ("checkbox", "radio") and "checked" not in values
@@ -66,6 +80,9 @@ class Page(HTMLParser):
             self.title += data
         elif "body" in self._open:
             self.text += f" {data} "
+        if self._open and self._open[-1] == "textarea":
+            name, text = self.forms[-1].fields[-1]
+            self.forms[-1].set(name, (text + data).removeprefix("\n"))
         if "button" in self._open and not self._silent:
             text, values = self.forms[-1].buttons[-1]
             self.forms[-1].buttons[-1] = (text + data, values)

@@ -372,7 +372,7 @@ def check_page(page: Page) -> None:
 
 async def test_a_brand_is_chosen_first_when_there_are_several(tmp_path: Path) -> None:
     other = Brand("other", "Other Locks", names=("Front",))
-    other.device_form = None
+    other.device = None
     async with open_core(tmp_path, Brand(), other) as core, visitor(core) as client:
         row, url = await make_webview(core)
         owner = Owner(client, url, row)

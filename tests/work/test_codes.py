@@ -325,7 +325,7 @@ async def test_a_full_directory_is_an_error_that_clears(tmp_path: Path, database
         await world.eventually(failed)
         await world.pass_time(20, step=2)
         unit.faults.clear()
-        await world.pass_time(60, step=5)
+        await world.pass_time(900, step=30)  # it failed three times: the pause is a quarter of an hour
         await reaches(world, code_id, "set")
         assert await chain(world, code_id) == ["created", "failed_to_set_on_device", "set_on_device"]
 

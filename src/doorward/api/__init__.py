@@ -12,6 +12,7 @@ from doorward.api import (
     events,
     health,
     locks,
+    snapshots,
     workspaces,
 )
 
@@ -24,5 +25,6 @@ __all__ = [
     "events",
     "health",
     "locks",
+    "snapshots",
     "workspaces",
 ]

@@ -1,5 +1,6 @@
 """`/access_codes/*`."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt
@@ -10,18 +11,21 @@ from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_codes as rules
-from doorward.core import actions
+from doorward.core import actions, found_codes
 from doorward.core.access_codes import Change, Wish
 from doorward.errors import AccessCodeNotFound, InvalidInput, NotImplementedYet
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Where, like
-from doorward.wire.access_code import AccessCode, GeneratedCode
+from doorward.wire.access_code import AccessCode, GeneratedCode, UnmanagedAccessCode
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.reply import Pagination
 
 PAGE = 55_000
+UNMANAGED_PAGE = 300_000
+PART = 500
+"""Codes read and shown before others have their turn."""
 
 Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
 Name = Annotated[str, StringConstraints(max_length=255)]
@@ -123,9 +127,8 @@ class Get(Params):
     """Its device."""
 
 
-@route("/access_codes/get", auth="ACKR", returns={"access_code": AccessCode})
-async def get(req: Request, p: Get) -> dict[str, Any]:
-    """Get an access code, by id or by device and PIN."""
+async def _one(req: Request, p: Get, *, is_managed: bool) -> store.SeenCode:
+    """The code by id, or by device and PIN. Raises AccessCodeNotFound."""
     if p.access_code_id is not None:
         seen = await store.see(req.db, req.workspace_id, p.access_code_id)
     elif p.device_id is not None and p.code is not None:
@@ -133,12 +136,19 @@ async def get(req: Request, p: Get) -> dict[str, Any]:
         device = await device_store.get(req.db, req.workspace_id, p.device_id)
         digest = rules.pin_hash(req.core, device, p.code) if device else ""
         for row in await store.find_by_hash(req.db, req.workspace_id, p.device_id, digest):
-            if row.is_managed and not row.is_backup:
+            if bool(row.is_managed) == is_managed and not row.is_backup:
                 seen = await store.see(req.db, req.workspace_id, row.access_code_id)
     else:
         raise InvalidInput("Must provide access_code_id or both device_id and code")
-    if seen is None or not seen.row.is_managed or p.device_id not in (None, seen.row.device_id):
+    if seen is None or bool(seen.row.is_managed) != is_managed or p.device_id not in (None, seen.row.device_id):
         raise AccessCodeNotFound(data={"access_code_id": p.access_code_id} if p.access_code_id else None)
+    return seen
+
+
+@route("/access_codes/get", auth="ACKR", returns={"access_code": AccessCode})
+async def get(req: Request, p: Get) -> dict[str, Any]:
+    """Get an access code, by id or by device and PIN."""
+    seen = await _one(req, p, is_managed=True)
     return {"access_code": rules.wire(req.core, seen)}
 
 
@@ -165,6 +175,22 @@ class List(Params):
     """Only those that contain this text in name or id, or have it as their PIN."""
     user_identifier_key: str | None = None
     """Only those of this user's client sessions."""
+
+
+async def _search(req: Request, where: Where, search: str | None, device_id: str | None) -> None:
+    """Only codes with this text in name or id, or with this PIN on this device."""
+    if not search:
+        return
+    text, digest = like(search.lower()), ""
+    if device_id is not None and search.isdigit():
+        device = await device_store.get(req.db, req.workspace_id, device_id)
+        digest = rules.pin_hash(req.core, device, search) if device else ""
+    where.add(
+        "(LOWER(c.name) LIKE {} ESCAPE '\\' OR c.access_code_id LIKE {} ESCAPE '\\' OR c.code_hash = {})",
+        text,
+        text,
+        digest,
+    )
 
 
 @route(
@@ -194,18 +220,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         where.add("d.customer_key = {}", p.customer_key)
     if p.access_grant_id or p.access_grant_key or p.access_method_id or p.user_identifier_key is not None:
         where.any_of("c.access_code_id", [])
-    if p.search:
-        text = like(p.search.lower())
-        hashes: list[str] = []
-        if p.device_id is not None and p.search.isdigit():
-            device = await device_store.get(req.db, req.workspace_id, p.device_id)
-            hashes = [rules.pin_hash(req.core, device, p.search)] if device else []
-        where.add(
-            "(LOWER(c.name) LIKE {} ESCAPE '\\' OR c.access_code_id LIKE {} ESCAPE '\\' OR c.code_hash = {})",
-            text,
-            text,
-            hashes[0] if hashes else "",
-        )
+    await _search(req, where, p.search, p.device_id)
     page.after(where, page.start(req, p.page_cursor), "c.created_at", "c.access_code_id")
     limit = min(p.limit, PAGE)
     rows = await store.see_page(req.db, where, limit + 1)
@@ -327,3 +342,56 @@ async def generate_code(req: Request, p: Generate) -> dict[str, Any]:
     """Get a PIN that is free on a device. It is not reserved."""
     code = await rules.generate(req.db, req.core, req.workspace_id, p.device_id)
     return {"generated_code": GeneratedCode(device_id=p.device_id, code=code)}
+
+
+# ---------------------------------------------------------------- codes that are not managed
+
+
+@route("/access_codes/unmanaged/get", auth="ACKR", returns={"access_code": UnmanagedAccessCode})
+async def get_unmanaged(req: Request, p: Get) -> dict[str, Any]:
+    """Get an access code that is not managed, by id or by device and PIN."""
+    return {"access_code": found_codes.wire(req.core, await _one(req, p, is_managed=False))}
+
+
+class ListUnmanaged(Params):
+    """Parameters of unmanaged/list."""
+
+    device_id: Id
+    """The device."""
+    limit: Annotated[int, Gt(0)] = UNMANAGED_PAGE
+    """Items in a page."""
+    page_cursor: str | None = None
+    """Where the page before ended."""
+    search: str | None = None
+    """Only those that contain this text in name or id, or have it as their PIN."""
+    user_identifier_key: str | None = None
+    """Only those of this user's client sessions."""
+
+
+@route(
+    "/access_codes/unmanaged/list",
+    auth="ACKR",
+    returns={"access_codes": list[UnmanagedAccessCode], "pagination": Pagination},
+    pages=UNMANAGED_PAGE,
+)
+async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
+    """List access codes of a device that are not managed: found there, or made by others."""
+    limit, position = min(p.limit, UNMANAGED_PAGE), page.start(req, p.page_cursor)
+    shown: list[UnmanagedAccessCode] = []
+    last: page.Position | None = None
+    while True:
+        where = Where()
+        where.add("c.workspace_id = {} AND c.is_managed = 0", req.workspace_id)
+        where.add("c.device_id = {}", p.device_id)
+        if p.user_identifier_key is not None:
+            where.any_of("c.access_code_id", [])
+        await _search(req, where, p.search, p.device_id)
+        page.after(where, position, "c.created_at", "c.access_code_id")
+        part = min(PART, limit - len(shown))
+        rows = await store.see_page(req.db, where, part + 1)
+        shown += [found_codes.wire(req.core, one) for one in rows[:part]]
+        if rows:
+            last = position = (rows[:part][-1].row.created_at, rows[:part][-1].row.access_code_id)
+        if len(rows) <= part or len(shown) >= limit:
+            return {"access_codes": shown, "pagination": page.page(req, len(rows) > part, last)}
+        await asyncio.sleep(0)

@@ -3,15 +3,15 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from annotated_types import Gt
+from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from doorward.api import page
+from doorward.api import door_switch, page
 from doorward.api.connect_webviews import Category, metadata_filter
 from doorward.api.params import Id, Instant, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import actions, events
+from doorward.core import actions, events, switches
 from doorward.core import devices as rules
 from doorward.errors import DeviceIsManaged, DeviceNotFound, NotImplementedYet
 from doorward.store import access_codes as code_store
@@ -276,13 +276,24 @@ async def list_device_providers(req: Request, p: Providers) -> dict[str, Any]:
 # ---------------------------------------------------------------- update
 
 
-class Renamed(BaseModel):
-    """Older place of a device's name."""
+class TwoN(BaseModel):
+    """Settings of a 2N intercom."""
+
+    model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True)
+
+    door_switch: Annotated[int, Ge(1), Le(4)] | None = None
+    """Which of its switches stands for the door: 1 to 4. The device is asked whether it has it."""
+
+
+class Properties(BaseModel):
+    """Older place of a device's name, and settings of its brand."""
 
     model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True)
 
     name: str | None = None
     """Its new name; null: the device's own."""
+    two_n_metadata: TwoN | None = None
+    """An extension of Doorward: settings of a 2N intercom."""
 
 
 class Update(Params):
@@ -298,8 +309,8 @@ class Update(Params):
     """False: stop managing it."""
     name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     """Its new name; null: the device's own."""
-    properties: Renamed | None = None
-    """Older place of `name`."""
+    properties: Properties | None = None
+    """Older place of `name`, and settings of the device's brand."""
 
 
 def merged(metadata_json: str, given: dict[str, Any]) -> str:
@@ -310,9 +321,13 @@ def merged(metadata_json: str, given: dict[str, Any]) -> str:
 
 @route("/devices/update", auth="ACK")
 async def update(req: Request, p: Update) -> None:
-    """Rename a device, stop managing it, or change its metadata."""
+    """Rename a device, stop managing it, or change its metadata or settings."""
     if p.backup_access_code_pool_enabled:
         raise NotImplementedYet("Doorward has no backup access code pool yet.")
+    settings = p.properties.two_n_metadata if p.properties else None
+    number = settings.door_switch if settings else None
+    # The device is asked first: no transaction is open while it answers.
+    chosen = None if number is None else await door_switch.ask(req, p.device_id, number)
 
     async def change(tx: Tx) -> None:
         await tx.lock("device", req.workspace_id, p.device_id)
@@ -325,6 +340,8 @@ async def update(req: Request, p: Update) -> None:
             values["custom_metadata_json"] = merged(row.custom_metadata_json, p.custom_metadata)
         if not p.is_managed:
             values["is_managed"] = 0
+        if chosen is not None:
+            values |= switches.chosen(tx, req.core, row, chosen)
         if not values:
             return
         before = row.nickname or row.name
@@ -334,13 +351,15 @@ async def update(req: Request, p: Update) -> None:
             renamed = event.DeviceNameChanged(device_name=after, **events.about_device(row))
             await events.emit(tx, req.core, req.workspace_id, renamed)
         if not p.is_managed:
-            for code in await code_store.of_device(tx, req.workspace_id, row.device_id):
+            for code in await code_store.managed_of_device(tx, req.workspace_id, row.device_id):
                 await code_store.change(tx, code, is_managed=0)
                 await actions.finish_level(tx, req.core, req.workspace_id, code.access_code_id)
             unmanaged = event.DeviceConvertedToUnmanaged(**events.about_device(row))
             await events.emit(tx, req.core, req.workspace_id, unmanaged)
 
     await req.write(change)
+    if chosen is not None:
+        await door_switch.settle(req, p.device_id)
 
 
 class UpdateUnmanaged(Params):

@@ -19,7 +19,7 @@ from doorward.api.auth import Authenticator
 from doorward.api.commands import Commands
 from doorward.api.query import parse_query
 from doorward.api.request import Caller, Request
-from doorward.api.route import ROUTES, Route, not_yet
+from doorward.api.route import ROUTES, File, Route, not_yet
 from doorward.core.context import Core
 from doorward.errors import (
     ApiError,
@@ -42,8 +42,8 @@ CORS_HEADERS = (
     b"seam-sdk-version, seam-publishable-key, seam-client-session-token, client-session-token, seam-api-key, "
     b"seam-user-identifier-key"
 )
+JSON = "application/json; charset=utf-8"
 ALWAYS = (
-    (b"content-type", b"application/json; charset=utf-8"),
     (b"access-control-allow-credentials", b"true"),
     (b"access-control-expose-headers", b"seam-request-id"),
 )
@@ -71,6 +71,8 @@ class Api:
         request_id = ids.request_id()
         headers = dict(scope["headers"])
         extra: Mapping[str, str] = {}
+        media_type = JSON
+        body: bytes | File
         try:
             if scope["method"] == "OPTIONS":
                 status, body = 200, b""
@@ -78,6 +80,8 @@ class Api:
                 route = self.find(scope["path"])
                 assert route is not None
                 status, body = 200, await self._answer(route, scope, headers, receive)
+                if isinstance(body, File):
+                    media_type, extra, body = body.media_type, body.headers, body.content
         except ApiError as exc:
             status, body, extra = exc.status, failure(exc, request_id), exc.headers
         except StoreUnavailable as exc:
@@ -86,9 +90,9 @@ class Api:
         except Exception:
             log.exception("unexpected failure", request_id=request_id, path=scope["path"])
             status, body = 500, failure(ApiError("Something went wrong on the server."), request_id)
-        await respond(send, scope, status, body, headers.get(b"origin"), request_id, extra)
+        await respond(send, scope, status, body, headers.get(b"origin"), request_id, extra, media_type)
 
-    async def _answer(self, route: Route, scope: Any, headers: Mapping[bytes, bytes], receive: Any) -> bytes:
+    async def _answer(self, route: Route, scope: Any, headers: Mapping[bytes, bytes], receive: Any) -> bytes | File:
         caller = NOBODY if route.auth == "" else await self._authenticate(headers, route.auth)
         method = scope["method"]
         if method not in route.verbs and not (method == "HEAD" and "GET" in route.verbs):
@@ -106,6 +110,8 @@ class Api:
             values={n: v for n, v in values.items() if n in route.check.shapes},
         )
         reply = await route.handler(request, params)
+        if isinstance(reply, File):
+            return reply
         return _encoder.encode({**reply, "ok": True} if reply else {"ok": True})
 
     @staticmethod
@@ -201,9 +207,11 @@ async def respond(
     origin: bytes | None,
     request_id: str,
     extra: Mapping[str, str],
+    media_type: str = JSON,
 ) -> None:
     """Send an answer with the headers that every answer has."""
     headers = [
+        (b"content-type", media_type.encode()),
         *ALWAYS,
         (b"content-length", str(len(body)).encode()),
         (b"seam-request-id", request_id.encode()),

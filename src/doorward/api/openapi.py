@@ -20,7 +20,7 @@ from msgspec import UnsetType
 from doorward import __version__
 from doorward.api.params import Params
 from doorward.api.route import ROUTES, Route
-from doorward.wire.access_code import AccessCode, GeneratedCode
+from doorward.wire.access_code import AccessCode, GeneratedCode, UnmanagedAccessCode
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.connect_webview import ConnectWebview
 from doorward.wire.connected_account import ConnectedAccount
@@ -37,6 +37,7 @@ RESOURCES: dict[type[msgspec.Struct], tuple[str, str | None]] = {
     ConnectedAccount: ("connected_account", "/connected_accounts"),
     Device: ("device", "/devices"),
     DeviceProvider: ("device_provider", "/devices"),
+    UnmanagedAccessCode: ("unmanaged_access_code", "/access_codes/unmanaged"),
     UnmanagedDevice: ("unmanaged_device", "/devices/unmanaged"),
     Event: ("event", "/events"),
     GeneratedCode: ("generated_code", "/access_codes"),
@@ -73,9 +74,40 @@ MARKS = {
     "access_code": ("is_access_code_error", "is_device_error", "is_connected_account_error"),
     "connected_account": ("is_connected_account_error",),
     "device": ("is_device_error", "is_connected_account_error"),
+    "unmanaged_access_code": ("is_device_error", "is_connected_account_error"),
     "unmanaged_device": ("is_device_error", "is_connected_account_error"),
 }
 """Resource → the members of its errors that say what is wrong: itself, or what it depends on."""
+
+_MODIFIED = {
+    "change_type": {
+        "type": "string",
+        "enum": ["modified", "removed"],
+        "description": "What somebody else did to the code at the device.",
+    },
+    "modified_fields": {
+        "type": "array",
+        "description": "What was changed there.",
+        "items": {
+            "type": "object",
+            "properties": {
+                "field": {"type": "string", "description": "`code`, `name`, `starts_at` or `ends_at`."},
+                "from": {"type": "string", "nullable": True, "description": "What it was."},
+                "to": {"type": "string", "nullable": True, "description": "What it became."},
+            },
+            "required": ["field", "from", "to"],
+        },
+    },
+}
+DETAILS = {
+    ("access_code", "error"): {
+        **_MODIFIED,
+        "managed_access_code_id": {"type": "string", "format": "uuid", "description": "The code that has the PIN."},
+        "unmanaged_access_code_id": {"type": "string", "format": "uuid", "description": "The code that has the PIN."},
+    },
+    ("access_code", "warning"): _MODIFIED,
+}
+"""Resource and kind → members that only some of its issues have."""
 
 
 def document(base_url: str) -> dict[str, Any]:
@@ -129,7 +161,7 @@ def _operation(route: Route, verb: str) -> dict[str, Any]:
         "tags": [_family(route.path)],
         "security": [{scheme: []} for letter in route.auth for scheme in SECURITY[letter]],
         "responses": {
-            "200": {"description": "OK", "content": {"application/json": {"schema": _envelope(route)}}},
+            "200": {"description": "OK", "content": _content(route)},
             "400": {"description": "Bad Request", "content": _FAILURE},
             "401": {"description": "Unauthorized", "content": _FAILURE},
         },
@@ -158,6 +190,12 @@ def _operation(route: Route, verb: str) -> dict[str, Any]:
         schema = {"type": "object", "properties": fields, **({"required": required} if required else {})}
         operation["requestBody"] = {"content": {"application/json": {"schema": schema}}}
     return operation
+
+
+def _content(route: Route) -> dict[str, Any]:
+    if route.media_type is not None:
+        return {route.media_type: {"schema": {"type": "string", "format": "binary"}}}
+    return {"application/json": {"schema": _envelope(route)}}
 
 
 def _envelope(route: Route) -> dict[str, Any]:
@@ -264,6 +302,7 @@ def _issue(kind: str, resource: str) -> dict[str, Any]:
             "message": {"type": "string", "description": "What happened, for people."},
             "created_at": {"type": "string", "format": "date-time", "description": "Since when."},
             **{mark: {"type": "boolean", "description": "Whose error it is."} for mark in marks},
+            **DETAILS.get((resource, kind), {}),
         },
         "required": ["created_at", f"{kind}_code", "message"],
         "additionalProperties": True,
@@ -332,7 +371,7 @@ def _event(event_type: str, cls: type[Event]) -> dict[str, Any]:
 
 def _route_of(event_type: str) -> str:
     subject = event_type.split(".")
-    return "/devices/unmanaged" if subject[:2] == ["device", "unmanaged"] else f"/{subject[0]}s"
+    return f"/{subject[0]}s/unmanaged" if subject[1] == "unmanaged" else f"/{subject[0]}s"
 
 
 _ENDINGS = ("pending", "success", "error")

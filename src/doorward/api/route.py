@@ -15,7 +15,17 @@ from doorward.api.params import Checker, NoParams, Params
 if TYPE_CHECKING:
     from doorward.api.request import Request
 
-Handler = Callable[["Request", Any], Awaitable[Mapping[str, Any] | None]]
+
+@dataclass(frozen=True)
+class File:
+    """An answer that is not JSON: a route that gives one declares its `media_type`."""
+
+    content: bytes
+    media_type: str
+    headers: Mapping[str, str]
+
+
+Handler = Callable[["Request", Any], Awaitable[Mapping[str, Any] | File | None]]
 
 # Who may call: A API key, or personal access token with a workspace; N personal access token without one; C client
 # session; K customer's session; R read-only customer's session; P publishable key; "" anybody.
@@ -40,6 +50,11 @@ class Route:
     pages: int | None = None
     """The default page length of a list that comes in pages."""
     undocumented: bool = False
+    """Not part of Seam's API: an extension of ours."""
+    media_type: str | None = None
+    """What a successful answer is, when it is not JSON (see `File`)."""
+    asks_device: bool = False
+    """It needs the process that has the devices, though it only reads."""
 
     @cached_property
     def check(self) -> Checker:
@@ -80,6 +95,8 @@ def route(
     action_type: str | None = None,
     pages: int | None = None,
     undocumented: bool = False,
+    media_type: str | None = None,
+    asks_device: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Put the decorated handler into the table. Its second parameter's annotation is the class of its parameters."""
 
@@ -98,6 +115,8 @@ def route(
             action_type=action_type,
             pages=pages,
             undocumented=undocumented,
+            media_type=media_type,
+            asks_device=asks_device,
         )
         return handler
 

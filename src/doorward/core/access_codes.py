@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from doorward.core import actions, devices, problems
+from doorward.core import actions, breaker, devices, plan, problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.core.plan import Code, Content
@@ -41,6 +41,10 @@ from doorward.wire.time import iso, iso_or_none, parse, to_minute
 
 PIN = "an access code's PIN"
 HELD = "what a device holds"
+EXTERNAL = "what others made of a code"
+CONFLICT = "conflicting_external_modification"
+IN_EFFECT = "external_modification_in_effect"
+INTERFERENCE = "third_party_integration_detected"
 BOTH_DATES = "Both starts_at and ends_at must be provided if one is"
 
 
@@ -152,7 +156,7 @@ async def _refuse_duplicate(
 ) -> None:
     """Two codes with one PIN may follow each other on a device, not overlap."""
     for other in await store.find_by_hash(tx, device.workspace_id, device.device_id, digest):
-        if other.access_code_id == but or not other.is_wanted:
+        if other.access_code_id == but or (other.is_managed and not other.is_wanted):
             continue
         apart = (ends_at is not None and other.starts_at is not None and ends_at <= other.starts_at) or (
             starts_at is not None and other.ends_at is not None and other.ends_at <= starts_at
@@ -289,6 +293,7 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
         requested_at=now,
         failures=0,
         retry_at=0,
+        breaker_json=breaker.CLOSED,
         errors_json="[]",
         status="unset" if future else ("setting" if row.status != "set" else "set"),
     )
@@ -340,6 +345,7 @@ async def delete(
             requested_at=core.clock.now(),
             failures=0,
             retry_at=0,
+            breaker_json=breaker.CLOSED,
             errors_json="[]",
         )
         await wake_device(tx, core, workspace_id, device.device_id)
@@ -369,6 +375,19 @@ def held_of(core: Core, row: CodeRow) -> Content | None:
     return Content(*core.vault.open_json(row.held_sealed, HELD)) if row.held_sealed else None
 
 
+def seal_external(core: Core, before: Content, after: Content) -> str:
+    contents = [[c.name, c.pin, c.starts_at, c.ends_at] for c in (before, after)]
+    return core.vault.seal_json(contents, EXTERNAL)
+
+
+def external_of(core: Core, row: CodeRow) -> tuple[Content, Content] | None:
+    """What somebody else made of it at the device: before and after."""
+    if row.external_sealed is None:
+        return None
+    before, after = core.vault.open_json(row.external_sealed, EXTERNAL)
+    return Content(*before), Content(*after)
+
+
 def planned(core: Core, row: CodeRow) -> Code:
     """A row as the plan sees it."""
     wanted = None
@@ -381,6 +400,7 @@ def planned(core: Core, row: CodeRow) -> Code:
         held=held_of(core, row),
         is_current=row.held_revision == row.revision,
         retry_at=row.retry_at,
+        seen=external[1] if (external := external_of(core, row)) else None,
     )
 
 
@@ -448,9 +468,28 @@ def wire(core: Core, seen: SeenCode) -> AccessCode:
         is_scheduled_on_device=scheduled if bound else UNSET,
         pulled_backup_access_code_id=row.pulled_backup_access_code_id,
         pending_mutations=mutations(core, row),
-        errors=errors,
-        warnings=problems.wire(row.warnings_json, "warning"),
+        errors=_with_fields(core, row, errors),
+        warnings=_with_fields(core, row, problems.wire(row.warnings_json, "warning")),
     )
+
+
+def _with_fields(core: Core, row: CodeRow, issues: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The issues, those about changes at the device with what was changed: it may be the PIN, so it is sealed apart."""
+    external = external_of(core, row)
+    if external is not None:
+        before, after = (
+            {"name": c.name, "code": c.pin, "starts_at": iso_or_none(c.starts_at), "ends_at": iso_or_none(c.ends_at)}
+            for c in external
+        )
+        for issue in issues:
+            if CONFLICT in issue.values() or IN_EFFECT in issue.values():
+                issue["modified_fields"] = [
+                    {"field": name, "from": before[name], "to": after[name]}
+                    for name in before
+                    if before[name] != after[name]
+                    and not (name == "name" and plan.same_name(before["name"], after["name"] or ""))
+                ]
+    return issues
 
 
 def issues_of(row: CodeRow, device: DeviceRow) -> dict[str, Any]:

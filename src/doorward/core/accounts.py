@@ -1,6 +1,6 @@
 """Connected accounts: connecting, changing, letting go, and how they are shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,9 +43,9 @@ class ChosenDevice:
     """What it said when it was asked; None: it was not."""
 
 
-def identity_key(login: AccountLogin) -> str:
+def identity_key(identity: Mapping[str, str]) -> str:
     """Names a login for good, whatever the spelling."""
-    return ",".join(f"{k}={v.strip().lower()}" for k, v in sorted(login.identity.items()))
+    return ",".join(f"{k}={v.strip().lower()}" for k, v in sorted(identity.items()))
 
 
 async def get(read: Reader, workspace_id: str, connected_account_id: str) -> AccountRow:
@@ -75,13 +75,16 @@ async def connect(
     workspace_id: str,
     provider: Provider,
     login: AccountLogin,
+    offered: Sequence[OfferedDevice],
     terms: Terms,
     connect_webview_id: str,
 ) -> tuple[AccountRow, bool]:
     """The account of a login that worked, made or renewed; and whether it is new."""
-    key = identity_key(login)
-    await tx.lock("account", workspace_id, provider.key, key)
-    row = await store.find(tx, workspace_id, provider.key, key)
+    identity = login.identity or {"username": offered[0].ref}
+    key = identity_key(identity)
+    await tx.lock("account", workspace_id, provider.key, *(() if login.is_direct else (key,)))
+    row = await _home(tx, workspace_id, provider, offered) if login.is_direct else None
+    row = row or await store.find(tx, workspace_id, provider.key, key)
     secret = core.vault.seal_json(login.secret, SECRET)
     is_new = row is None
     if row is None:
@@ -90,8 +93,8 @@ async def connect(
             connected_account_id=new_id(),
             provider=provider.key,
             identity_key=key,
-            user_identifier_json=msgspec.json.encode(login.identity).decode(),
-            display_name=login.display_name,
+            user_identifier_json=msgspec.json.encode(identity).decode(),
+            display_name=login.display_name or offered[0].name,
             secret_sealed=secret,
             automatically_manage_new_devices=int(terms.automatically_manage_new_devices),
             accepted_capabilities_json=terms.accepted_capabilities_json,
@@ -124,11 +127,27 @@ async def connect(
     return row, is_new
 
 
+async def _home(tx: Tx, workspace_id: str, provider: Provider, offered: Sequence[OfferedDevice]) -> AccountRow | None:
+    """The account that the first of these devices is in already."""
+    for device in offered:
+        row = await device_store.find_anywhere(tx, workspace_id, provider.key, device.ref)
+        if row is not None:
+            return await store.get(tx, workspace_id, row.connected_account_id)
+    return None
+
+
 async def add_devices(
-    tx: Tx, core: Core, account: AccountRow, provider: Provider, chosen: list[ChosenDevice], *, is_new: bool
+    tx: Tx,
+    core: Core,
+    account: AccountRow,
+    provider: Provider,
+    chosen: list[ChosenDevice],
+    *,
+    is_new: bool,
+    is_direct: bool = False,
 ) -> list[DeviceRow]:
     """Make or renew the chosen devices. The account's other devices stay as they are."""
-    rows = [await _add_device(tx, core, account, provider, one) for one in chosen]
+    rows = [await _add_device(tx, core, account, provider, one, is_direct=is_direct) for one in chosen]
     cls = (
         event.ConnectedAccountCompletedFirstSync
         if is_new
@@ -140,9 +159,14 @@ async def add_devices(
     return rows
 
 
-async def _add_device(tx: Tx, core: Core, account: AccountRow, provider: Provider, chosen: ChosenDevice) -> DeviceRow:
+async def _add_device(
+    tx: Tx, core: Core, account: AccountRow, provider: Provider, chosen: ChosenDevice, *, is_direct: bool
+) -> DeviceRow:
     now, workspace_id = core.clock.now(), account.workspace_id
-    row = await device_store.find(tx, workspace_id, account.connected_account_id, chosen.offered.ref)
+    ref = chosen.offered.ref
+    row = await device_store.find(tx, workspace_id, account.connected_account_id, ref)
+    if row is None and is_direct:
+        row = await device_store.find_anywhere(tx, workspace_id, provider.key, ref)
     if chosen.report is None:
         if row is not None and chosen.secret is None:
             return row  # skipped this time: the login it has stays
@@ -162,7 +186,7 @@ async def _add_device(tx: Tx, core: Core, account: AccountRow, provider: Provide
     fields = devices.fields_of(report, row.warnings_json if row else "[]", now) | {
         "errors_json": errors,
         "online": int(chosen.report is not None),
-        "secret_sealed": core.vault.seal_json(chosen.secret, devices.LOGIN) if chosen.secret is not None else None,
+        "secret_sealed": devices.sealed_login(core, row, chosen.secret) if chosen.secret is not None else None,
     }
     was_online = bool(row and row.online)
     if row is None:
@@ -212,11 +236,11 @@ async def delete_device(tx: Tx, core: Core, device: DeviceRow) -> None:
     """Forget a device with its codes."""
     about = about_device(device)
     await tx.lock("device", device.workspace_id, device.device_id)
-    for code in await access_codes.of_device(tx, device.workspace_id, device.device_id):
-        await access_codes.delete(tx, device.workspace_id, code.access_code_id)
+    for code in await access_codes.managed_of_device(tx, device.workspace_id, device.device_id):
         pin = codes.pin_of(core, code)
         deleted = code_event.AccessCodeDeleted(access_code_id=code.access_code_id, code=pin, **about)
         await emit(tx, core, device.workspace_id, deleted)
+    await access_codes.delete_of_device(tx, device.workspace_id, device.device_id)
     await action_attempts.delete_of_device(tx, device.workspace_id, device.device_id)
     await due.drop(tx, device.workspace_id, devices.RECONCILE, device.device_id)
     await device_store.delete(tx, device.workspace_id, device.device_id)

@@ -1,5 +1,7 @@
 """Devices: how they are shown, and how what they report becomes state and events."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ from msgspec import UNSET
 from doorward.core import problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
+from doorward.crypto import VaultError
 from doorward.errors import DeviceIsUnmanaged, DeviceNotFound
 from doorward.providers.base import (
     AccessDenied,
@@ -15,6 +18,7 @@ from doorward.providers.base import (
     DeviceReport,
     DoorbellRang,
     DoorMoved,
+    Issue,
     LockMoved,
     ProviderError,
     StateRead,
@@ -31,6 +35,8 @@ MANUFACTURERS = {"two_n": "2N"}
 ACCOUNT_ERRORS = ("account_disconnected",)
 LOGIN = "a device's login"
 """What a device's sealed login is bound to."""
+LASTING = ("switch",)
+"""Members of a device's login that outlive a new login: what its owner chose (`core/switches.py`)."""
 RECONCILE = "codes"
 """The kind of due row that says: make this device hold what it should."""
 
@@ -52,6 +58,16 @@ async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow:
     if not row.is_managed:
         raise DeviceIsUnmanaged(data={"device_id": device_id})
     return row
+
+
+def sealed_login(core: Core, row: DeviceRow | None, login: Mapping[str, Any]) -> str:
+    """A device's new login, to be stored, with what was chosen under the old one."""
+    chosen: dict[str, Any] = {}
+    if row is not None and row.secret_sealed is not None:
+        with suppress(VaultError):  # sealed under a lost key: a new login is the way out
+            old = core.vault.open_json(row.secret_sealed, LOGIN)
+            chosen = {name: old[name] for name in LASTING if name in old}
+    return core.vault.seal_json({**chosen, **login}, LOGIN)
 
 
 # ---------------------------------------------------------------- shown
@@ -180,7 +196,7 @@ def fields_of(report: DeviceReport, warnings_json: str, now: int) -> dict[str, A
     gone = set(_ISSUE_TEXTS) - {issue.value for issue in report.issues}
     warnings = problems.without(warnings_json, *gone)
     for issue in report.issues:
-        warnings = problems.with_issue(warnings, issue.value, _ISSUE_TEXTS[issue.value], now)
+        warnings = problems.with_issue(warnings, issue.value, _sentence(issue, report), now)
     return {
         "device_type": report.device_type,
         "manufacturer": report.manufacturer,
@@ -202,8 +218,40 @@ _DENIED = {
     "timeout": ("credential_error", "The second code or card did not come in time."),
 }
 _ISSUE_TEXTS = {
-    "two_n_device_missing_timezone": "The intercom has no time zone. Set one on it before using time-bound codes.",
+    Issue.TWO_N_MISSING_TIME_ZONE: "The intercom has no time zone. Set one on it before using time-bound codes.",
+    Issue.CLOCK_WRONG: (
+        "The device's clock is {skew}. Codes with a start and an end open by the device's own clock, not by this "
+        "server's. Have it set its clock by a time server (NTP)."
+    ),
+    Issue.TWO_N_DIRECTORY_UNAVAILABLE: (
+        "The intercom does not let this server into its directory, so it takes no access codes. Enable the System "
+        "service on it under Services / HTTP API, and tick the privilege System – Control for our account."
+    ),
+    Issue.TWO_N_FIRMWARE_OUTDATED: (
+        "The intercom's firmware is old: before 2.35 it wants licences for most functions, and without the directory "
+        "service it takes no access codes. Update it, best to 2.50 or newer."
+    ),
+    Issue.TWO_N_SWITCH_UNAVAILABLE: (
+        "The switch that stands for the door is disabled on the intercom, or it has none of this number, so the door "
+        "cannot be unlocked. Enable it there under Hardware / Switches, or choose another one as door_switch."
+    ),
 }
+
+
+_UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def _sentence(issue: Issue, report: DeviceReport) -> str:
+    """What a reader is told of a device's standing condition."""
+    return _ISSUE_TEXTS[issue].format(skew=_skew(report.clock_skew_s or 0))
+
+
+def _skew(seconds: int) -> str:
+    """A clock's error in words: `about 3 hours ahead`."""
+    size = abs(seconds)
+    # From two of a kind on: "about 1 hour" might be nearly two.
+    unit, name = next(((u, n) for u, n in _UNITS if size >= 2 * u), (1, "second"))
+    return f"about {round(size / unit)} {name}s {'ahead' if seconds > 0 else 'behind'}"
 
 
 async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport) -> None:
@@ -255,6 +303,19 @@ async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: 
             workspace_id,
             cls(error_code=code, **issues_of(row), **about_device(row)),
         )
+
+
+async def warn(tx: Tx, core: Core, device: DeviceRow, code: str, text: str) -> None:
+    """Give a device a warning, or another sentence of it; an empty text takes it away."""
+    await tx.lock("device", device.workspace_id, device.device_id)
+    row = await devices.get(tx, device.workspace_id, device.device_id)
+    if row is None:
+        return
+    warnings = problems.without(row.warnings_json, code)
+    if text:
+        warnings = problems.with_issue(row.warnings_json, code, text, core.clock.now())
+    if warnings != row.warnings_json:
+        await devices.change(tx, row, warnings_json=warnings)
 
 
 def issues_of(row: DeviceRow) -> dict[str, Any]:

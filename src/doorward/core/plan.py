@@ -1,10 +1,10 @@
 """Wanted against held: what to do at a device, and when to look again. Pure.
 
 `held` is what the device is known to have of a code. It comes from our own confirmed writes and is corrected by every
-full read (`differences`). Codes that are not ours never appear here, so no plan can touch them.
+read (`difference`). Codes that are not ours never appear here, so no plan can touch them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from doorward.providers.base import FoundCode
@@ -37,6 +37,13 @@ class Code:
     """The device holds the latest revision of what is wanted."""
     retry_at: int = 0
     """Not to be tried before (after a failure)."""
+    seen: Content | None = None
+    """What somebody else was seen to make of it; None: what is held."""
+
+    @property
+    def is_left(self) -> bool:
+        """Somebody removed it at the device, and may: it is not set again before it is changed here."""
+        return self.held is None and self.is_current
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,8 @@ def steps(
             wake.append(wanted.starts_at or 0)
             if not keeps_schedules:
                 continue
+        if code.is_left:
+            continue
         if code.held is None or not code.is_current:
             sets.append(Set(code))
         elif not future and not begun.get(code.code_id, False):
@@ -99,38 +108,76 @@ def steps(
     return removals + sets + begins, min(wake, default=None)
 
 
+def is_over(content: Content | None, now: int) -> bool:
+    """It is to be gone: not wanted, or its time is past."""
+    return content is None or (content.ends_at is not None and content.ends_at <= now)
+
+
+# ---------------------------------------------------------------- guards against a great mistake
+
+
+def most(guard: str, known: int) -> int:
+    """How many of so many codes may go at once; `guard` is the operator's word: `20%`, `50` or `off`."""
+    if guard == "off":
+        return 2**62
+    return max(5, known * int(guard[:-1]) // 100) if guard.endswith("%") else int(guard)
+
+
+def portion(planned: list[Step], most_at_once: int, *, keeps_schedules: bool, now: int) -> tuple[list[Step], int]:
+    """The steps for this pass, and how many are left for the next.
+
+    Only tidying up waits: codes whose time is over, and that the device itself refuses since then. What still opens a
+    door, and what somebody asked to be removed, is never put off.
+    """
+
+    def is_tidying(step: Step) -> bool:
+        if not isinstance(step, Remove) or step.code.wanted is None or not keeps_schedules:
+            return False
+        there = step.code.seen or step.code.held
+        return there is not None and is_over(there, now)
+
+    tidying = [step for step in planned if is_tidying(step)]
+    later = {step.code.code_id for step in tidying[most_at_once:]} if len(tidying) > most_at_once else set()
+    return [step for step in planned if step.code.code_id not in later], len(later)
+
+
+# ---------------------------------------------------------------- what others did
+
+
 @dataclass(frozen=True)
 class Difference:
-    """Somebody else changed or removed one of our codes at the device."""
+    """Somebody else changed or removed one of our codes at the device, or undid that."""
 
     code: Code
     found: FoundCode | None
     """None: it is gone."""
     fields: tuple[str, ...]
+    """What is not as we set it; empty: all is again as we set it."""
 
 
-def differences(codes: Sequence[Code], found: Sequence[FoundCode]) -> list[Difference]:
-    """What a full read shows that we did not do."""
-    by_ref = {f.ref.lower(): f for f in found}
-    result = []
-    for code in codes:
-        held = code.held
-        if held is None:
-            continue
-        there = by_ref.get(code.ref.lower())
-        if there is None:
-            result.append(Difference(code, None, ()))
-            continue
-        fields = []
-        if there.pin is not None and there.pin != held.pin:
-            fields.append("code")
-        if (there.starts_at or None, there.ends_at or None) != (held.starts_at, held.ends_at):
-            fields.append("time_frame")
-        if not same_name(held.name, there.name):
-            fields.append("name")
-        if fields:
-            result.append(Difference(code, there, tuple(fields)))
-    return result
+def difference(code: Code, found: FoundCode | None) -> Difference | None:
+    """What a read shows of a code that is news: done by somebody else since the read before."""
+    before = code.seen or code.held
+    if before is None:
+        return Difference(code, found, ("code",)) if code.is_left and found is not None and found.pin else None
+    if found is None:
+        return Difference(code, None, ())
+    if not fields(before, found):
+        return None
+    assert code.held is not None
+    return Difference(code, found, fields(code.held, found))
+
+
+def fields(before: Content, found: FoundCode) -> tuple[str, ...]:
+    """Which of a code's properties are others now."""
+    changed = []
+    if found.pin is not None and found.pin != before.pin:
+        changed.append("code")
+    if (found.starts_at or None, found.ends_at or None) != (before.starts_at, before.ends_at):
+        changed.append("time_frame")
+    if not same_name(before.name, found.name):
+        changed.append("name")
+    return tuple(changed)
 
 
 def same_name(ours: str | None, theirs: str) -> bool:

@@ -8,6 +8,13 @@ from typing import Any
 
 import msgspec
 
+from doorward.errors import (
+    ApiError,
+    DeviceIsOffline,
+    DeviceLoginMissing,
+    DeviceRefused,
+    DeviceTypeNotSupported,
+)
 from doorward.providers.base import (
     CodeRejected,
     DuplicateCode,
@@ -57,6 +64,18 @@ def code_error(error: ProviderError, *, removing: bool) -> str:
     return "failed_to_remove_from_device" if removing else _row(error)[3]
 
 
+def api_error(error: ProviderError, device_id: str) -> ApiError:
+    """What somebody is answered who asked a device something directly."""
+    cls: type[ApiError] = DeviceRefused
+    if isinstance(error, Offline):
+        cls = DeviceIsOffline
+    elif isinstance(error, Unsupported):
+        cls = DeviceTypeNotSupported
+    elif isinstance(error, NotAuthorized) and error.missing is None:
+        cls = DeviceLoginMissing
+    return cls(error.message, data={"device_id": device_id})
+
+
 def can_retry(error: ProviderError) -> bool:
     """Trying again later may help."""
     return _row(error)[4]
@@ -77,14 +96,14 @@ def write(issues: list[Issue]) -> str:
     return msgspec.json.encode(issues).decode()
 
 
-def with_issue(issues_json: str, code: str, message: str, now: int) -> str:
-    """Add an issue, or renew its sentence; its time stays the first one."""
+def with_issue(issues_json: str, code: str, message: str, now: int, **data: object) -> str:
+    """Add an issue, or renew its sentence and data (never a PIN); its time stays the first one."""
     issues = read(issues_json)
     for issue in issues:
         if issue.code == code:
-            issue.message = message
+            issue.message, issue.data = message, data
             return write(issues)
-    return write([*issues, Issue(code=code, message=message, created_at=now)])
+    return write([*issues, Issue(code=code, message=message, created_at=now, data=data)])
 
 
 def without(issues_json: str, *codes: str) -> str:

@@ -7,6 +7,7 @@ page may be left and opened again at the step where it was. Devices are asked ou
 and its devices are then written in one, so a crash half way leaves a webview that can be finished.
 """
 
+import asyncio
 import dataclasses
 import hmac
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import accounts
+from doorward.core import accounts, devices
 from doorward.core.accounts import ChosenDevice, Terms
 from doorward.core.context import Core
 from doorward.core.events import emit
@@ -25,13 +26,18 @@ from doorward.ids import base58, new_id
 from doorward.providers.base import (
     AccountAccess,
     AccountLogin,
+    DeviceLogin,
     DeviceReport,
+    Discovers,
+    Known,
     OfferedDevice,
     Place,
     Provider,
     ProviderError,
+    Refused,
 )
 from doorward.store import connect_webviews as store
+from doorward.store import devices as device_store
 from doorward.store import workspaces
 from doorward.store.connect_webviews import WebviewRow
 from doorward.store.db import Reader, Tx
@@ -42,6 +48,8 @@ from doorward.wire.time import iso, iso_or_none
 
 TOKEN = "a connect webview's token"  # noqa: S105 - what a sealed token is bound to
 FLOW = "a connect webview's login"
+AT_ONCE = 8
+"""Devices that are asked at the same time."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,12 @@ class Flow:
     logins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Device ref → its own login, checked."""
     skipped: tuple[str, ...] = ()
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Device ref → what its owner should know of it."""
+    typed: Mapping[str, str] = field(default_factory=dict)
+    """The account form as it was last sent, without what is secret: shown again when its owner goes back."""
+    found: tuple[OfferedDevice, ...] | None = None
+    """What was found on the network; None: nobody looked."""
 
     def offered(self, ref: str) -> OfferedDevice | None:
         """A device of the account."""
@@ -234,7 +248,20 @@ async def save(core: Core, visit: Visit, **changes: Any) -> Visit:
 async def log_in(core: Core, visit: Visit, provider: Provider, values: Mapping[str, str]) -> Visit:
     """Check the account's login. Raises ProviderError with a sentence for the page."""
     login = await provider.log_in(visit.place, values)
-    return await save(core, visit, provider=provider.key, account=login, chosen=(), logins={}, skipped=())
+    secret = {f.name for f in provider.account_form(visit.place).fields if f.kind == "password"}
+    typed = {name: value for name, value in values.items() if name not in secret}
+    offered = {device.ref for device in login.devices}
+    kept = {ref: one for ref, one in visit.flow.logins.items() if login.is_direct and ref in offered}
+    return await save(
+        core, visit, provider=provider.key, account=login, chosen=(), logins=kept, skipped=(), typed=typed
+    )
+
+
+async def discover(core: Core, visit: Visit, provider: Provider) -> Visit:
+    """Look for devices on the network, where the brand can."""
+    if not isinstance(provider, Discovers):
+        return visit
+    return await save(core, visit, found=tuple(await provider.discover(visit.place)))
 
 
 async def choose(core: Core, visit: Visit, refs: list[str]) -> Visit:
@@ -246,13 +273,68 @@ async def choose(core: Core, visit: Visit, refs: list[str]) -> Visit:
     return await save(core, visit, chosen=chosen, logins=kept, skipped=())
 
 
-async def log_in_device(core: Core, visit: Visit, provider: Provider, ref: str, values: Mapping[str, str]) -> Visit:
-    """Check one device's login. Raises ProviderError with a sentence for the page."""
-    assert visit.flow.account is not None
-    login = await provider.log_in_device(visit.place, visit.flow.account, ref, values)
-    logins = {**visit.flow.logins, ref: dict(login.secret)}
-    skipped = tuple(s for s in visit.flow.skipped if s != ref)
-    return await save(core, visit, logins=logins, skipped=skipped)
+async def log_in_devices(
+    core: Core, visit: Visit, provider: Provider, refs: list[str], values: Mapping[str, str]
+) -> tuple[Visit, dict[str, ProviderError]]:
+    """Check one login on some devices and keep what worked; the rest by ref, with a sentence for the page."""
+    account = visit.flow.account
+    assert account is not None
+    known = await _known(core, visit, provider)
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(ref: str) -> DeviceLogin | ProviderError:
+        async with room:
+            try:
+                return await provider.log_in_device(visit.place, account, ref, values, known)
+            except ProviderError as exc:
+                return exc
+
+    answers = await asyncio.gather(*(ask(ref) for ref in refs))
+    flow, troubles = visit.flow, {}
+    for ref, answer in zip(refs, answers, strict=True):
+        if isinstance(answer, ProviderError):
+            troubles[ref] = answer
+            continue
+        kept = _logged_in(flow, ref, answer)
+        if isinstance(kept, ProviderError):
+            troubles[ref] = kept
+        else:
+            flow = kept
+    if flow is visit.flow:
+        return visit, troubles
+    changed = {name: getattr(flow, name) for name in ("account", "chosen", "logins", "skipped", "notes")}
+    return await save(core, visit, **changed), troubles
+
+
+async def _known(core: Core, visit: Visit, provider: Provider) -> Known:
+    rows = await device_store.of_provider(core.db.read, visit.workspace.workspace_id, provider.key)
+    return {row.ref: core.vault.open_json(row.secret_sealed, devices.LOGIN) for row in rows if row.secret_sealed}
+
+
+def _logged_in(flow: Flow, ref: str, login: DeviceLogin) -> Flow | ProviderError:
+    """With one more device logged in, under the name it turned out to have."""
+    assert flow.account is not None
+    before = flow.offered(ref)
+    device = login.device or before
+    assert device is not None
+    twin = flow.offered(device.ref) if device.ref != ref else None
+    if twin is not None:
+        return Refused(f"This is the same device as {twin.name}: it answers at both addresses. Skip one of them.")
+
+    def renamed(refs: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(device.ref if one == ref else one for one in refs)
+
+    account = dataclasses.replace(
+        flow.account, devices=tuple(device if one.ref == ref else one for one in flow.account.devices)
+    )
+    return dataclasses.replace(
+        flow,
+        account=account,
+        chosen=renamed(flow.chosen),
+        logins={**flow.logins, device.ref: dict(login.secret)},
+        skipped=tuple(one for one in flow.skipped if one != ref),
+        notes={**flow.notes, device.ref: login.notes},
+    )
 
 
 async def skip_device(core: Core, visit: Visit, ref: str) -> Visit:
@@ -265,11 +347,13 @@ async def finish(core: Core, visit: Visit, provider: Provider) -> Visit:
     flow = visit.flow
     assert flow.account is not None
     # Where devices have no login of their own, the account's is enough.
-    logins = flow.logins if provider.device_form else {ref: {} for ref in flow.chosen}
+    logins = flow.logins if provider.device_form(visit.place) else {ref: {} for ref in flow.chosen}
+    wanted = [device for ref in flow.chosen if (device := flow.offered(ref))]
+    wanted = [device for device in wanted if device.ref in logins or device.is_kept_without_login]
+    if not wanted:
+        raise Refused("None of these devices has a login yet. Log in to one of them, or cancel.")
     reports = await _ask(visit, provider, logins)
-    chosen = [
-        ChosenDevice(device, logins.get(ref), reports.get(ref)) for ref in flow.chosen if (device := flow.offered(ref))
-    ]
+    chosen = [ChosenDevice(device, logins.get(device.ref), reports.get(device.ref)) for device in wanted]
 
     async def write(tx: Tx) -> WebviewRow:
         await tx.lock("webview", visit.row.connect_webview_id)
@@ -284,9 +368,10 @@ async def finish(core: Core, visit: Visit, provider: Provider) -> Visit:
             customer_key=row.customer_key,
         )
         account, is_new = await accounts.connect(
-            tx, core, row.workspace_id, provider, flow.account, terms, row.connect_webview_id
+            tx, core, row.workspace_id, provider, flow.account, wanted, terms, row.connect_webview_id
         )
-        await accounts.add_devices(tx, core, account, provider, chosen, is_new=is_new)
+        is_direct = flow.account.is_direct
+        await accounts.add_devices(tx, core, account, provider, chosen, is_new=is_new, is_direct=is_direct)
         return await store.change(
             tx,
             row,

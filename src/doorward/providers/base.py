@@ -23,9 +23,13 @@ class Field:
     name: str
     label: str
     kind: str = "text"
-    """`text`, `email` or `password`: the type of the HTML input."""
+    """`text`, `email` or `password`: the type of the HTML input. `lines`: several values, one a line. `select`: one of
+    `options`. `confirm`: a box to tick, shown only when `AskAgain` names it."""
     autocomplete: str = "off"
     hint: str = ""
+    is_required: bool = True
+    options: tuple[tuple[str, str], ...] = ()
+    """Value and text; the first one is chosen at first."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,11 @@ class LoginForm:
     title: str
     intro: str
     fields: tuple[Field, ...]
+    button: str = "Log in and continue"
+    busy: str = "Checking your login…"
+    """What the button says while the form is on its way."""
+    finds: str = ""
+    """Name of the `lines` field whose values the provider can find by itself (`Discovers`)."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,12 @@ class OfferedDevice:
     name: str
     detail: str = ""
     """Model, address: what helps a person to tell it from its neighbours."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """What a person should see before trusting it with a password: name and value."""
+    is_kept_without_login: bool = True
+    """False: a device nobody logged in to is left out, not stored."""
+    reach: Mapping[str, str] = field(default_factory=dict)
+    """What the provider needs to reach it again during this login."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +75,17 @@ class AccountLogin:
     """A login that worked."""
 
     identity: Mapping[str, str]
-    """Who logged in: members of Seam's `user_identifier` (`email`, `username`, …). Names the account for good."""
+    """Who logged in: members of Seam's `user_identifier` (`email`, `username`, …). Names the account for good. Empty:
+    its first device names it."""
     display_name: str
     secret: Mapping[str, Any]
     """What is needed to open the account again. Stored encrypted."""
     devices: tuple[OfferedDevice, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences for the person: what did not work beside what did."""
+    is_direct: bool = False
+    """The devices are reached without an account of the brand: one that this workspace has already stays in the
+    account it is in, whoever logs in to it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +94,14 @@ class DeviceLogin:
 
     secret: Mapping[str, Any]
     """Stored encrypted."""
+    device: OfferedDevice | None = None
+    """Who it turned out to be; None: as it was offered."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the person: what this device will not be able to do, and how to mend it."""
+
+
+Known = Mapping[str, Mapping[str, Any]]
+"""Device ref → its own secret: the devices of this brand that the workspace has already."""
 
 
 @dataclass(frozen=True)
@@ -89,9 +118,14 @@ class AccountAccess:
 
 
 class Issue(enum.StrEnum):
-    """A standing condition of a device that its reader should know; the value is Seam's code."""
+    """A standing condition of a device that its reader should know; the value is its code: Seam's, where it has one."""
 
     TWO_N_MISSING_TIME_ZONE = "two_n_device_missing_timezone"
+    # Ours: Seam has no word for these.
+    CLOCK_WRONG = "device_clock_wrong"
+    TWO_N_DIRECTORY_UNAVAILABLE = "two_n_device_directory_unavailable"
+    TWO_N_FIRMWARE_OUTDATED = "two_n_device_firmware_outdated"
+    TWO_N_SWITCH_UNAVAILABLE = "two_n_device_door_switch_unavailable"
 
 
 @dataclass(frozen=True)
@@ -115,6 +149,9 @@ class DeviceReport:
     door_open: bool | None = None
     has_entry_events: bool = False
     time_zone: str | None = None
+    clock_skew_s: int | None = None
+    """Seconds that the device's own clock is ahead of ours, coarsely; None when it does not tell. A driver lets it
+    change only when it has changed noticeably: each change is a new state of the device."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """Members of the brand's own block (`two_n_metadata`), beside `device_name`."""
     issues: tuple[Issue, ...] = ()
@@ -161,9 +198,29 @@ class FoundCode:
     starts_at: int | None
     ends_at: int | None
     owner: str = ""
+    is_kept_elsewhere: bool = False
+    """Another system maintains it (a cloud, an access manager): it cannot be taken over, and not be deleted here."""
 
     def __repr__(self) -> str:
         return f"FoundCode(ref={self.ref!r}, is_ours={self.is_ours}, …)"
+
+
+@dataclass(frozen=True)
+class CodesRead:
+    """What a read of a device's codes showed. It is complete for its kind: what was cut short raises instead."""
+
+    codes: tuple[FoundCode, ...]
+    """Whole: every code on the device. Else: those that were added or changed since the place."""
+    gone: tuple[str, ...] = ()
+    """Refs of entries that the device says are deleted, or have no code any more. Whole: empty, absence says it."""
+    is_whole: bool = True
+    place: str | None = None
+    """Where the next read goes on, in the driver's own words; None: it can only read everything."""
+    is_reset: bool = False
+    """The place that was given belongs to a directory that is no more (a factory reset, a restored backup)."""
+
+    def __repr__(self) -> str:
+        return f"CodesRead({len(self.codes)} codes, {len(self.gone)} gone, is_whole={self.is_whole})"
 
 
 class Written(enum.Enum):
@@ -175,6 +232,16 @@ class Written(enum.Enum):
     """Written and read back."""
     ACCEPTED = "accepted"
     """The device took it, but it has not been seen there yet."""
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    """Which pictures a device's camera takes."""
+
+    sizes: tuple[tuple[int, int], ...]
+    """Width and height in pixels, smallest first; never empty."""
+    sources: tuple[str, ...]
+    """`internal`, `external` or both, the device's own first."""
 
 
 # ---------------------------------------------------------------- what happens at devices
@@ -267,8 +334,15 @@ class Locks(Protocol):
 class ProgramsCodes(Protocol):
     """Reads, sets and removes PINs."""
 
-    async def read_codes(self, device: str) -> list[FoundCode]:
-        """All codes on the device, ours and others'. A partial read raises: it never looks like an empty one."""
+    async def read_codes(self, device: str, place: str | None = None, *, whole: bool = False) -> CodesRead:
+        """The codes on the device, ours and others': what changed since `place`, or all of them.
+
+        Without a place, with one that the device cannot go on from, or with `whole`, everything is read. The caller
+        keeps the new place once it has stored what was read, so a place never promises more than is known.
+        A read that was cut short raises (it never looks like an empty one), and so does a reply from before `place`.
+
+        Raises: Offline, NotAuthorized, Unsupported, DoubtfulAnswer, Refused.
+        """
 
     async def set_code(self, device: str, code: WantedCode) -> Written:
         """Make the device hold this code. Calling it again with the same code changes nothing.
@@ -286,6 +360,44 @@ class ProgramsManyCodes(Protocol):
 
     async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> "list[Written | ProviderError]":
         """As `set_code` for each: an outcome each, in their order. Raises what stops all: Offline, NotAuthorized."""
+
+
+@runtime_checkable
+class TakesPictures(Protocol):
+    """Has a camera, or models of it have. Asking changes nothing; a picture is of now and never a kept one."""
+
+    async def picture_settings(self, device: str) -> PictureSettings:
+        """Sizes and sources that may be asked for.
+
+        Raises: Offline, NotAuthorized, Refused, Unsupported when this device has no camera.
+        """
+
+    async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
+        """A JPEG of at most 8 MiB, checked to be one. Size and source are of those that `picture_settings` tells.
+
+        Raises: Offline, NotAuthorized, Refused, Unsupported.
+        """
+
+
+@dataclass(frozen=True)
+class SwitchChosen:
+    """Another of a device's switches can stand for its door."""
+
+    secret: Mapping[str, Any]
+    """What to set in the device's stored login: later links then use this switch."""
+    report: DeviceReport
+    """The device as it is with this switch for its door."""
+
+
+@runtime_checkable
+class ChoosesSwitch(Protocol):
+    """Has several switches, one of which stands for the door."""
+
+    async def choose_switch(self, device: str, number: int) -> SwitchChosen:
+        """Ask the device about one of its switches. Nothing is changed, neither there nor on this link.
+
+        Raises: Offline, NotAuthorized, Refused; Unsupported when it has no such switch or it is disabled.
+        """
 
 
 @runtime_checkable
@@ -330,23 +442,38 @@ class Provider(Protocol):
     """Seam's device type, for a device that could not be asked yet."""
     manufacturer: str
     """Seam's manufacturer key."""
-    account_form: LoginForm
-    device_form: LoginForm | None
-    """Not None: each chosen device needs a login of its own."""
+
+    def account_form(self, place: Place) -> LoginForm:
+        """The first form of a login."""
+
+    def device_form(self, place: Place) -> LoginForm | None:
+        """Not None: each chosen device needs a login of its own."""
 
     async def log_in(self, place: Place, values: Mapping[str, str]) -> AccountLogin:
         """Check an account's login and list its devices. Raises: NotAuthorized, Offline, Refused."""
 
     async def log_in_device(
-        self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str]
+        self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str], known: Known
     ) -> DeviceLogin:
-        """Check a device's own login. Raises: NotAuthorized, Offline, Refused, Unsupported."""
+        """Check a device's own login; moves nothing and stores nothing.
+
+        Raises: NotAuthorized, Offline, Refused, Unsupported, AskAgain.
+        """
 
     async def open(self, access: AccountAccess) -> Link:
         """A link to the account. Opens no connection before it is used."""
 
     async def close(self) -> None:
         """Stop everything, virtual devices included, keeping their state."""
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """Finds devices that can be connected by their address."""
+
+    async def discover(self, place: Place) -> list[OfferedDevice]:
+        """What answers right now, as far as it can be told; `ref` is what a person would type. Never raises for
+        trouble on the network, and takes some seconds at most."""
 
 
 # ---------------------------------------------------------------- troubles
@@ -356,9 +483,11 @@ class Provider(Protocol):
 # ├ NotAuthorized           stop the device (or account), ask the owner to log in again
 # ├ Unsupported             never retry; the request must change
 # ├ Refused                 retry with back-off, counted
+# │ ├ DoubtfulAnswer        believe nothing of it; read again later
 # │ ├ CodeRejected          say why on the code; stop until it changes
 # │ ├ DuplicateCode         say which one, if known
 # │ └ NoRoom                try again when a code leaves
+# ├ AskAgain                a person must say one more thing, at login
 # └ OutcomeUnknown          the line broke after sending: read back before anything else; a command ends here
 
 
@@ -371,6 +500,8 @@ class ProviderError(Exception):
         """A whole sentence for a person: what happened and, where we know, what to do."""
         self.code = code
         """The vendor's own code, for diagnosis."""
+        self.more: tuple[str, ...] = ()
+        """Further sentences, where several things are wrong at once."""
 
 
 class Offline(ProviderError):
@@ -386,12 +517,25 @@ class NotAuthorized(ProviderError):
         """The privilege the account lacks, when the login itself was right."""
 
 
+class AskAgain(ProviderError):
+    """A person has to confirm something before the login goes on."""
+
+    def __init__(self, message: str, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+        """Name of the `confirm` field that is to be shown."""
+
+
 class Unsupported(ProviderError):
     """The device cannot do this."""
 
 
 class Refused(ProviderError):
     """The device refused."""
+
+
+class DoubtfulAnswer(Refused):
+    """The device's answer is older than what it told before, or was cut short."""
 
 
 class CodeRejected(Refused):

@@ -1,5 +1,6 @@
 """Access codes."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -42,6 +43,11 @@ class CodeRow(msgspec.Struct, frozen=True):
     failures: int
     retry_at: int
     created_at: int
+    external_sealed: str | None = None
+    """What somebody else made of it at the device: before and after."""
+    breaker_json: str = "{}"
+    is_kept_elsewhere: int = 0
+    """Another system maintains it."""
 
 
 _SELECT = f"SELECT {columns(CodeRow)} FROM access_codes"
@@ -105,11 +111,58 @@ async def find_by_ref(read: Reader, workspace_id: str, device_id: str, ref: str)
     return CodeRow(*row) if row else None
 
 
-async def of_device(read: Reader, workspace_id: str, device_id: str) -> list[CodeRow]:
+async def of_refs(read: Reader, workspace_id: str, device_id: str, refs: Sequence[str]) -> list[CodeRow]:
+    """Codes of a device by their handles there, in small letters; a few hundred at a time."""
+    where = Where()
+    where.add("workspace_id = {} AND device_id = {}", workspace_id, device_id)
+    where.any_of("ref", refs)
+    return [CodeRow(*row) for row in await read.all(f"{_SELECT} WHERE {where}", *where.args)]
+
+
+async def part_of_device(
+    read: Reader, workspace_id: str, device_id: str, after: CodeRow | None, limit: int
+) -> list[CodeRow]:
+    """All codes of a device in parts, managed or not; `after`: the last row of the part before."""
     rows = await read.all(
-        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 ORDER BY created_at, access_code_id",
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 "
+        "AND (created_at > $3 OR (created_at = $3 AND access_code_id > $4)) "
+        "ORDER BY created_at, access_code_id LIMIT $5",
         workspace_id,
         device_id,
+        after.created_at if after else -1,
+        after.access_code_id if after else "",
+        limit,
+    )
+    return [CodeRow(*row) for row in rows]
+
+
+async def managed_of_device(read: Reader, workspace_id: str, device_id: str) -> list[CodeRow]:
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 ORDER BY created_at, access_code_id",
+        workspace_id,
+        device_id,
+    )
+    return [CodeRow(*row) for row in rows]
+
+
+async def count_held(read: Reader, workspace_id: str, device_id: str) -> int:
+    """How many managed codes a device is known to hold."""
+    row = await read.one(
+        "SELECT COUNT(*) FROM access_codes "
+        "WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 AND held_sealed IS NOT NULL",
+        workspace_id,
+        device_id,
+    )
+    return int(row[0]) if row else 0
+
+
+async def waiting(read: Reader, workspace_id: str, device_id: str, now: int) -> list[CodeRow]:
+    """Managed codes of a device that wait for another try."""
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 AND retry_at > $3",
+        workspace_id,
+        device_id,
+        now,
     )
     return [CodeRow(*row) for row in rows]
 
@@ -154,6 +207,10 @@ async def add(tx: Tx, row: CodeRow) -> None:
     await tx.run(insert("access_codes", CodeRow), *msgspec.structs.astuple(row))
 
 
+async def add_many(tx: Tx, rows: Sequence[CodeRow]) -> None:
+    await tx.many(insert("access_codes", CodeRow), [msgspec.structs.astuple(row) for row in rows])
+
+
 async def change(tx: Tx, row: CodeRow, **values: Any) -> CodeRow:
     """Set columns, and return the row as it then is."""
     return cast("CodeRow", await update(tx, "access_codes", row, ("workspace_id", "access_code_id"), values))
@@ -163,3 +220,7 @@ async def delete(tx: Tx, workspace_id: str, access_code_id: str) -> int:
     return await tx.run(
         "DELETE FROM access_codes WHERE workspace_id = $1 AND access_code_id = $2", workspace_id, access_code_id
     )
+
+
+async def delete_of_device(tx: Tx, workspace_id: str, device_id: str) -> int:
+    return await tx.run("DELETE FROM access_codes WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)

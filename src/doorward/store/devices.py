@@ -120,6 +120,23 @@ async def find(read: Reader, workspace_id: str, connected_account_id: str, ref: 
     return DeviceRow(*row) if row else None
 
 
+async def find_anywhere(read: Reader, workspace_id: str, provider: str, ref: str) -> DeviceRow | None:
+    """Whichever account it is in."""
+    row = await read.one(
+        f"{_SELECT} WHERE workspace_id = $1 AND provider = $2 AND ref = $3 ORDER BY created_at LIMIT 1",
+        workspace_id,
+        provider,
+        ref,
+    )
+    return DeviceRow(*row) if row else None
+
+
+async def of_provider(read: Reader, workspace_id: str, provider: str) -> list[DeviceRow]:
+    """Every device of a brand."""
+    rows = await read.all(f"{_SELECT} WHERE workspace_id = $1 AND provider = $2", workspace_id, provider)
+    return [DeviceRow(*row) for row in rows]
+
+
 async def of_account(read: Reader, workspace_id: str, connected_account_id: str) -> list[DeviceRow]:
     rows = await read.all(
         f"{_SELECT} WHERE workspace_id = $1 AND connected_account_id = $2 ORDER BY created_at, device_id",

@@ -12,11 +12,13 @@ from urllib.parse import parse_qsl, urlsplit
 from starlette.requests import ClientDisconnect, Request
 
 from doorward.core.context import Core
-from doorward.providers.base import LoginForm
+from doorward.providers.base import Field, LoginForm
 
 MOST_BODY = 64 * 1024
 MOST_TEXT = 256
 """Characters of one field. 2N passwords have up to 63."""
+MOST_LINES_TEXT = 8_192
+"""Characters of a field that takes several lines."""
 MOST_FIELDS = 4000
 
 
@@ -114,12 +116,24 @@ def _same_site(core: Core, request: Request) -> bool:
 # ---------------------------------------------------------------- logins
 
 
+def most(field: Field) -> int:
+    """Characters that a field takes."""
+    return MOST_LINES_TEXT if field.kind == "lines" else MOST_TEXT
+
+
 def typed(form: LoginForm, posted: Posted) -> dict[str, str]:
     """The fields of a login form. Spaces around anything but a password are a slip, and dropped."""
-    return {
-        field.name: posted.one(field.name) if field.kind == "password" else posted.one(field.name).strip()
-        for field in form.fields
-    }
+    values = {}
+    for field in form.fields:
+        if field.kind == "lines":
+            # What was ticked among what was found stands beside what was typed.
+            found = posted.all("found") if field.name == form.finds else []
+            lines = [line.strip() for text in (posted.one(field.name), *found) for line in text.splitlines()]
+            values[field.name] = "\n".join(dict.fromkeys(line for line in lines if line))
+        else:
+            text = posted.one(field.name)
+            values[field.name] = text if field.kind == "password" else text.strip()
+    return values
 
 
 def mistakes(form: LoginForm, values: Mapping[str, str]) -> dict[str, str]:
@@ -128,8 +142,12 @@ def mistakes(form: LoginForm, values: Mapping[str, str]) -> dict[str, str]:
     for field in form.fields:
         name = field.label[:1].lower() + field.label[1:]
         value = values[field.name]
-        if not value:
-            wrong[field.name] = f"Type the {name}."
-        elif len(value) > MOST_TEXT:
-            wrong[field.name] = f"The {name} is too long. It has at most {MOST_TEXT} characters."
+        if field.kind == "confirm":
+            continue
+        if not value and field.is_required:
+            wrong[field.name] = f"Choose the {name}." if field.kind == "select" else f"Type the {name}."
+        elif len(value) > most(field):
+            wrong[field.name] = f"The {name} is too long. It has at most {most(field)} characters."
+        elif field.kind == "select" and value not in dict(field.options):
+            wrong[field.name] = f"Choose the {name}."
     return wrong

@@ -9,11 +9,11 @@ from doorward.core import webviews
 from doorward.core.context import Core
 from doorward.core.webviews import Visit
 from doorward.core.workspaces import partner_name
-from doorward.providers.base import OfferedDevice, Provider
+from doorward.providers.base import Discovers, OfferedDevice, Provider
 from doorward.store.connect_webviews import WebviewRow
 from doorward.webview import ending, steps
 from doorward.webview.assets import asset
-from doorward.webview.forms import MOST_TEXT, PageError
+from doorward.webview.forms import PageError, most
 from doorward.webview.hints import SANDBOX_LOGINS, access_asked_for
 from doorward.webview.steps import Again
 from doorward.webview.theme import Theme, theme_of
@@ -25,7 +25,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals.update(asset=asset, most_text=MOST_TEXT)
+_templates.globals.update(asset=asset, most=most)
 
 
 def headers(row: WebviewRow | None) -> dict[str, str]:
@@ -69,9 +69,16 @@ def step(core: Core, visit: Visit, csrf: str, again: Again | None = None) -> Res
         "is_sandbox": bool(workspace.is_sandbox),
         "row": visit.row,
         "steps": _steps(provider, visit) if name in ("account", "choose", "device", "review") else None,
-        "step_number": {"account": 1, "choose": 2}.get(name),
+        "step_number": None,
+        "is_chosen_by_now": visit.flow.account is not None and steps.is_chosen_by_now(visit),
         "theme": theme_of(workspace.customization_json),
     }
+    if provider is not None:
+        values |= {
+            "account_form": provider.account_form(visit.place),
+            "device_form": provider.device_form(visit.place),
+            "can_search": isinstance(provider, Discovers) and bool(provider.account_form(visit.place).finds),
+        }
     if name == "consent":
         values["access"] = access_asked_for(values["brands"])
     elif name == "device":
@@ -80,8 +87,9 @@ def step(core: Core, visit: Visit, csrf: str, again: Again | None = None) -> Res
         values |= _review(visit)
     elif name == "ended":
         values |= {"went_well": visit.row.status == "authorized", "target": ending.redirect_url(visit.row)}
-    if values["steps"] and values["step_number"] is None:
-        values["step_number"] = values["steps"]
+    if values["steps"]:
+        chooses_at = values["steps"] - (values["device_form"] is not None)
+        values["step_number"] = {"account": 1, "choose": chooses_at}.get(name, values["steps"])
     html = _templates.get_template(f"{name}.html").render(values)
     more = {"retry-after": str(again.retry_after)} if again and again.retry_after else {}
     return Response(html, again.status if again else 200, {**headers(visit.row), **more}, "text/html")
@@ -89,8 +97,10 @@ def step(core: Core, visit: Visit, csrf: str, again: Again | None = None) -> Res
 
 def _steps(provider: Provider | None, visit: Visit) -> int:
     """How many numbered steps a login has."""
-    has_device_logins = provider is not None and provider.device_form is not None
-    return 1 + (not steps.takes_all(visit)) + has_device_logins
+    if provider is None:
+        return 1 + (not steps.takes_all(visit))
+    chooses = not steps.takes_all(visit) and not provider.account_form(visit.place).finds
+    return 1 + chooses + (provider.device_form(visit.place) is not None)
 
 
 def _device(visit: Visit) -> dict[str, Any]:

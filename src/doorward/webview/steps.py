@@ -6,20 +6,16 @@ A step follows from what is stored, so the page can be left, opened again and se
 step than the current one does nothing.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from doorward.core import webviews
 from doorward.core.context import Core
 from doorward.core.webviews import Visit
-from doorward.providers.base import LoginForm, NotAuthorized, OfferedDevice, Provider, ProviderError
+from doorward.providers.base import AskAgain, LoginForm, NotAuthorized, Provider, ProviderError
 from doorward.webview import forms
 from doorward.webview.forms import Posted
 from doorward.webview.throttle import Throttle
-
-AT_ONCE = 8
-"""Devices that are asked at the same time."""
 
 
 class Again(Exception):
@@ -32,6 +28,7 @@ class Again(Exception):
         visit: Visit | None = None,
         fields: Mapping[str, str] | None = None,
         typed: Mapping[str, str] | None = None,
+        more: tuple[str, ...] = (),
         status: int = 422,
         retry_after: int = 0,
     ) -> None:
@@ -43,6 +40,8 @@ class Again(Exception):
         """Field → its own sentence; an empty one only marks it."""
         self.typed = typed or {}
         """What to show again; never a password."""
+        self.more = more
+        """Further sentences, where several things were not right."""
         self.status = status
         self.retry_after = retry_after
 
@@ -78,7 +77,7 @@ def current(core: Core, visit: Visit) -> str:
         return "account"
     if not flow.chosen:
         return "choose"
-    if provider.device_form is not None and flow.waiting:
+    if provider.device_form(visit.place) is not None and flow.waiting:
         return "device"
     return "review"
 
@@ -94,7 +93,7 @@ async def act(turn: Turn) -> Visit:
     if step == "brand" and asked == step:
         return await _brand(turn)
     if step == "account" and asked == step:
-        return await _account(turn)
+        return await (_discover(turn) if turn.posted.one("search") else _account(turn))
     if step == "choose" and asked == step:
         return await _choose(turn)
     if step == "device" and asked in ("device", "skip"):
@@ -109,8 +108,10 @@ async def act(turn: Turn) -> Visit:
 async def _back(turn: Turn, step: str) -> Visit:
     if step == "account" and len(webviews.offered(turn.core, turn.visit)) > 1:
         return await webviews.save(turn.core, turn.visit, provider=None)
-    if step == "choose" or (step in ("device", "review") and takes_all(turn.visit)):
-        return await webviews.save(turn.core, turn.visit, account=None, chosen=(), logins={}, skipped=())
+    if step == "choose" or (step in ("device", "review") and is_chosen_by_now(turn.visit)):
+        account = turn.visit.flow.account
+        kept = turn.visit.flow.logins if account is not None and account.is_direct else {}
+        return await webviews.save(turn.core, turn.visit, account=None, chosen=(), logins=kept, skipped=())
     if step in ("device", "review"):
         return await webviews.save(turn.core, turn.visit, chosen=())
     return turn.visit
@@ -121,6 +122,14 @@ def takes_all(visit: Visit) -> bool:
     return visit.row.device_selection_mode == "none"
 
 
+def is_chosen_by_now(visit: Visit) -> bool:
+    """Nothing is left to choose, and nothing to tell: whoever typed addresses has chosen by that."""
+    account = visit.flow.account
+    assert account is not None
+    is_one = visit.row.device_selection_mode != "single" or len(account.devices) == 1
+    return takes_all(visit) or (account.is_direct and is_one and not account.notes)
+
+
 async def _brand(turn: Turn) -> Visit:
     key = turn.posted.one("provider")
     if not any(brand.key == key for brand in webviews.offered(turn.core, turn.visit)):
@@ -128,14 +137,23 @@ async def _brand(turn: Turn) -> Visit:
     return await webviews.save(turn.core, turn.visit, provider=key)
 
 
+async def _discover(turn: Turn) -> Visit:
+    """Look for devices on the network; what was typed meanwhile is kept."""
+    form = turn.provider.account_form(turn.visit.place)
+    _may_try(turn)
+    turn.throttle.failed(turn.visit.row.connect_webview_id)  # a search costs as much as a guess
+    visit = await webviews.save(turn.core, turn.visit, typed=_shown(form, forms.typed(form, turn.posted)))
+    return await webviews.discover(turn.core, visit, turn.provider)
+
+
 async def _account(turn: Turn) -> Visit:
-    form = turn.provider.account_form
+    form = turn.provider.account_form(turn.visit.place)
     values = _login(turn, form)
     try:
         visit = await webviews.log_in(turn.core, turn.visit, turn.provider, values)
     except ProviderError as exc:
         raise _failed(turn, form, values, exc) from None
-    if takes_all(visit) and visit.flow.account is not None and visit.row.status == "pending":
+    if visit.flow.account is not None and visit.row.status == "pending" and is_chosen_by_now(visit):
         refs = [device.ref for device in visit.flow.account.devices]
         return await _go_on(turn, await webviews.choose(turn.core, visit, refs))
     return visit
@@ -154,13 +172,12 @@ async def _device(turn: Turn) -> Visit:
         return turn.visit  # sent twice: it is logged in by now
     if turn.posted.one("step") == "skip":
         return await _go_on(turn, await webviews.skip_device(turn.core, turn.visit, ref))
-    form = turn.provider.device_form
+    form = turn.provider.device_form(turn.visit.place)
     assert form is not None
     values = _login(turn, form)
-    try:
-        visit = await webviews.log_in_device(turn.core, turn.visit, turn.provider, ref, values)
-    except ProviderError as exc:
-        raise _failed(turn, form, values, exc) from None
+    visit, troubles = await webviews.log_in_devices(turn.core, turn.visit, turn.provider, [ref], values)
+    if troubles:
+        raise _failed(turn, form, values, troubles[ref])
     if turn.posted.one("same_login") and visit.flow.waiting:
         visit = await _same_login(turn, form, visit, values)
     return await _go_on(turn, visit)
@@ -168,29 +185,20 @@ async def _device(turn: Turn) -> Visit:
 
 async def _same_login(turn: Turn, form: LoginForm, visit: Visit, values: Mapping[str, str]) -> Visit:
     """Try one login on all that wait, and keep what worked. Raises Again for the first that did not."""
-    assert visit.flow.account is not None
-    account, room = visit.flow.account, asyncio.Semaphore(AT_ONCE)
-
-    async def ask(device: OfferedDevice) -> Mapping[str, object] | ProviderError:
-        async with room:
-            try:
-                return (await turn.provider.log_in_device(visit.place, account, device.ref, values)).secret
-            except ProviderError as exc:
-                return exc
-
-    waiting = visit.flow.waiting
-    answers = await asyncio.gather(*(ask(device) for device in waiting))
-    worked = {d.ref: dict(a) for d, a in zip(waiting, answers, strict=True) if not isinstance(a, ProviderError)}
-    visit = await webviews.save(turn.core, visit, logins={**visit.flow.logins, **worked})
-    troubles = [a for a in answers if isinstance(a, ProviderError)]
+    waiting = [device.ref for device in visit.flow.waiting]
+    # What was confirmed for one device says nothing of the others.
+    confirmed = {field.name for field in form.fields if field.kind == "confirm"}
+    plain = {name: "" if name in confirmed else value for name, value in values.items()}
+    visit, troubles = await webviews.log_in_devices(turn.core, visit, turn.provider, waiting, plain)
     if troubles:
         names = _listed([device.name for device in visit.flow.waiting])
-        again = _failed(turn, form, values, troubles[0])
+        again = _failed(turn, form, plain, next(iter(troubles.values())))
         raise Again(
             f"The same login did not work for {names}. {again.message}",
             visit=visit,
             fields=again.fields,
             typed=again.typed,
+            more=again.more,
         )
     return visit
 
@@ -203,8 +211,8 @@ def _listed(names: list[str], most: int = 3) -> str:
 
 
 async def _go_on(turn: Turn, visit: Visit) -> Visit:
-    """End the login when nothing is left to ask."""
-    if current(turn.core, visit) == "review" and not visit.flow.skipped:
+    """End the login when nothing is left to ask or to tell."""
+    if current(turn.core, visit) == "review" and not visit.flow.skipped and not any(visit.flow.notes.values()):
         return await _finish(turn, visit)
     return visit
 
@@ -213,7 +221,7 @@ async def _finish(turn: Turn, visit: Visit) -> Visit:
     try:
         return await webviews.finish(turn.core, visit, turn.provider)
     except ProviderError as exc:
-        raise Again(f"{exc.message} Nothing is lost: try again in a moment.", visit=visit) from None
+        raise Again(exc.message, visit=visit) from None
 
 
 # ---------------------------------------------------------------- logins
@@ -222,28 +230,36 @@ async def _finish(turn: Turn, visit: Visit) -> Visit:
 def _login(turn: Turn, form: LoginForm) -> dict[str, str]:
     """What was typed, when it may be tried. Raises Again."""
     values = forms.typed(form, turn.posted)
-    wait = turn.throttle.wait(turn.visit.row.connect_webview_id)
-    if wait:
-        minutes = -(-wait // 60)
-        raise Again(
-            f"That was not right too many times. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again.",
-            typed=_shown(form, values),
-            status=429,
-            retry_after=wait,
-        )
+    _may_try(turn, _shown(form, values))
     wrong = forms.mistakes(form, values)
     if wrong:
         raise Again("Something is missing or cannot be right.", fields=wrong, typed=_shown(form, values))
     return values
 
 
+def _may_try(turn: Turn, typed: Mapping[str, str] | None = None) -> None:
+    """Raises Again after too many tries that failed."""
+    wait = turn.throttle.wait(turn.visit.row.connect_webview_id)
+    if wait:
+        minutes = -(-wait // 60)
+        raise Again(
+            f"That was not right too many times. Wait {minutes} minute{'s' if minutes > 1 else ''}, then try again.",
+            typed=typed,
+            status=429,
+            retry_after=wait,
+        )
+
+
 def _failed(turn: Turn, form: LoginForm, values: Mapping[str, str], exc: ProviderError) -> Again:
     """Count a login that did not work, and say why."""
     turn.throttle.failed(turn.visit.row.connect_webview_id)
-    is_wrong = isinstance(exc, NotAuthorized) and exc.missing is None
-    fields = {f.name: "" for f in form.fields} if is_wrong else {}
-    return Again(exc.message, fields=fields, typed=_shown(form, values))
+    typed = _shown(form, values)
+    if isinstance(exc, AskAgain):
+        return Again(exc.message, fields={exc.field: ""}, typed=typed)
+    is_wrong = isinstance(exc, NotAuthorized) and exc.missing is None and not exc.more
+    fields = {f.name: "" for f in form.fields if f.kind in ("email", "text", "password")} if is_wrong else {}
+    return Again(exc.message, fields=fields, typed=typed, more=exc.more)
 
 
 def _shown(form: LoginForm, values: Mapping[str, str]) -> dict[str, str]:
-    return {f.name: values[f.name][: forms.MOST_TEXT] for f in form.fields if f.kind != "password"}
+    return {f.name: values[f.name][: forms.most(f)] for f in form.fields if f.kind not in ("password", "confirm")}

@@ -57,6 +57,41 @@ class AccessCode(msgspec.Struct, kw_only=True):
     """What may become wrong."""
 
 
+class UnmanagedAccessCode(msgspec.Struct, kw_only=True):
+    """A PIN that was found on a device, or is not managed any more."""
+
+    access_code_id: str
+    """Id of the code."""
+    workspace_id: str
+    """Workspace of the code."""
+    device_id: str
+    """Device it opens."""
+    name: str | None
+    """Its name."""
+    code: str | None
+    """The PIN."""
+    type: str
+    """`ongoing` or `time_bound`."""
+    status: str
+    """`set`: it opens now; `unset`: it does not (not yet, or no more)."""
+    starts_at: str | UnsetType | None = UNSET
+    """From when it opens; only on time-bound codes."""
+    ends_at: str | UnsetType | None = UNSET
+    """Until when it opens; only on time-bound codes."""
+    created_at: str
+    """When it was found."""
+    is_managed: bool = False
+    """Always false here."""
+    cannot_be_managed: bool | UnsetType = UNSET
+    """True: another system maintains it."""
+    cannot_delete_unmanaged_access_code: bool | UnsetType = UNSET
+    """True: it can be removed only where it is maintained."""
+    errors: list[dict[str, Any]]
+    """What is wrong."""
+    warnings: list[dict[str, Any]]
+    """What may become wrong."""
+
+
 class GeneratedCode(msgspec.Struct, kw_only=True):
     """A PIN that is free on a device."""
 

@@ -10,13 +10,15 @@ out the same attempt: it belongs to the one that wrote it.
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
 from doorward.core import actions, devices, problems
 from doorward.core.context import Core
-from doorward.providers.base import Locks, Moved, Offline, OutcomeUnknown, ProviderError, Unsupported
+from doorward.providers.base import Link, Locks, Moved, Offline, OutcomeUnknown, ProviderError, Unsupported
 from doorward.store import action_attempts
 from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Tx
@@ -25,6 +27,7 @@ from doorward.work.links import Links
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
 GRACE_MS = 5_000
 """How long after its deadline an attempt may still be written by whoever owns it."""
 ECHO_S = 5.0
@@ -70,6 +73,15 @@ class Commander:
         task.add_done_callback(self._tasks.discard)
         await asyncio.wait((task,), timeout=core.config.command_wait)
         return await actions.get(core.db.read, row.workspace_id, row.action_attempt_id)
+
+    async def ask(self, device: DeviceRow, question: Callable[[Link], Awaitable[T]], seconds: float) -> T:
+        """As `api.commands.Commands.ask`. Nothing is written of it: the device's watcher notices troubles by itself."""
+        link = await self._links.of(device)
+        try:
+            async with asyncio.timeout(seconds):
+                return await question(link)
+        except TimeoutError:
+            raise Offline("The device did not answer in time.") from None
 
     async def settled(self, workspace_id: str, device_id: str) -> None:
         """Wait until no command of ours is under way at the device."""

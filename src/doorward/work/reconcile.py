@@ -5,9 +5,11 @@ Which rows: `due` rows of kind `codes`, one a device, claimed by lease. Woken by
 repeat, since we choose the directory user's id and read back what we wrote. If two run at once: both make the device
 hold the same codes; the outcome is written by revision, so nothing is announced twice.
 
-Two looks: the quick one compares what is wanted with what the device is known to hold, and writes the differences; the
-full one first reads the whole directory and corrects what is known. Full reads come after connecting, after a change
-that was not ours, and from time to time. A read that fails changes nothing.
+A look compares what is wanted with what the device is known to hold, and writes the differences. Where something may
+have changed at the device, it first reads what is new in the directory, and from time to time all of it: see
+`work.directory`. A read that fails changes nothing, and keeps nothing from being set that is wanted.
+
+A code is removed only when its own row, read at that moment, says so: see docs/decisions/0008.
 """
 
 import asyncio
@@ -17,9 +19,17 @@ from typing import Any
 import structlog
 
 from doorward.core import access_codes as rules
-from doorward.core import actions, devices, events, plan, problems
+from doorward.core import actions, breaker, devices, events, found_codes, plan, problems
 from doorward.core.context import Core
-from doorward.providers.base import DeviceReport, ProgramsCodes, ProgramsManyCodes, ProviderError, WantedCode, Written
+from doorward.providers.base import (
+    DeviceReport,
+    DuplicateCode,
+    ProgramsCodes,
+    ProgramsManyCodes,
+    ProviderError,
+    WantedCode,
+    Written,
+)
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store import due
@@ -28,7 +38,8 @@ from doorward.store.db import Tx
 from doorward.store.devices import DeviceRow
 from doorward.store.due import DueRow
 from doorward.wire.events import access_code as event
-from doorward.wire.time import iso_or_none
+from doorward.wire.time import iso, iso_or_none
+from doorward.work.directory import Directory
 from doorward.work.links import Links
 
 log = structlog.get_logger()
@@ -40,10 +51,12 @@ DRAIN_S = 5.0
 GATHER_S = 0.02
 """After a nudge: changes come in bursts, and one look serves them all."""
 AT_ONCE = 32
-FULL_READ_MS = 3_600_000
-"""A full read at least so often, whatever the device says of its directory."""
+IDLE_MS = 3_600_000
+"""A device that needs nothing is looked at again after this time."""
 AFTER_WRITES_MS = 60_000
-"""A full read this long after we wrote."""
+"""The directory is read this long after we wrote: by then others would have changed what we wrote."""
+TIDY_PAUSE_MS = 60_000
+"""Between portions of codes whose time is over."""
 OWN_ECHO_MS = 3_000
 """How long after a write of ours a device still speaks of it."""
 TOGETHER = 40
@@ -58,18 +71,19 @@ class Reconciler:
     def __init__(self, core: Core, links: Links) -> None:
         self._core = core
         self._links = links
-        self._full_read_at: defaultdict[str, int] = defaultdict(int)
+        self._directory = Directory(core)
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._wrote_at: dict[str, int] = {}
         self._busy: set[asyncio.Task[None]] = set()
 
-    def ask_full_read(self, device_id: str) -> None:
-        """The next look at this device reads its whole directory."""
-        self._full_read_at[device_id] = 0
+    def ask_read(self, device_id: str) -> None:
+        """The next look at this device reads what is new in its directory."""
+        self._directory.ask(device_id, 0)
 
     def wrote_lately(self, device_id: str) -> bool:
         """We changed its directory just now: what it says of changes is about ours, most likely.
 
-        Somebody else's edit in that moment is found by the full read that follows our writes.
+        Somebody else's edit in that moment is found by the read that follows our writes.
         """
         return self._core.clock.now() - self._wrote_at.get(device_id, 0) < OWN_ECHO_MS
 
@@ -114,7 +128,7 @@ class Reconciler:
 
     async def _look(self, row: DueRow) -> None:
         core = self._core
-        failed, again_at = False, core.clock.now() + FULL_READ_MS
+        failed, again_at = False, core.clock.now() + IDLE_MS
         try:
             again_at = await self.device(row.workspace_id, row.subject_id)
         except ProviderError as exc:
@@ -130,21 +144,23 @@ class Reconciler:
 
     async def device(self, workspace_id: str, device_id: str) -> int:
         """One look at one device; when to look again. Raises ProviderError when it cannot be reached."""
+        async with self._turns[device_id]:  # what is read and what is written after it belong together
+            return await self._device(workspace_id, device_id)
+
+    async def _device(self, workspace_id: str, device_id: str) -> int:
         core = self._core
         row = await device_store.get(core.db.read, workspace_id, device_id)
         if row is None or row.secret_sealed is None:
-            return core.clock.now() + FULL_READ_MS
+            return core.clock.now() + IDLE_MS
         link = await self._links.of(row)
         if not row.online:
             # Known as offline or refusing: whether it still is, it says itself.
             said = await link.read_device(row.ref)
             await core.db.write(devices.report, core, workspace_id, device_id, said)
         if not isinstance(link, ProgramsCodes):
-            return core.clock.now() + FULL_READ_MS
+            return core.clock.now() + IDLE_MS
+        reading = await self._directory.look(row, link)
         now = core.clock.now()
-        if self._full_read_at[device_id] <= now:
-            await self._read_all(row, link)
-            self._full_read_at[device_id] = now + FULL_READ_MS
         codes = {c.access_code_id: c for c in await store.needing_work(core.db.read, workspace_id, device_id, now)}
         report = devices.report_of(row)
         steps, wake = plan.steps(
@@ -153,10 +169,12 @@ class Reconciler:
             now=now,
             begun={c.access_code_id: c.status == "set" for c in codes.values()},
         )
+        steps, left = await self._portion(row, report, steps, now)
+        await self._directory.say(row)
         if any(not isinstance(step, plan.Begin) for step in steps):
             self._wrote_at[device_id] = now
-            self._full_read_at[device_id] = min(self._full_read_at[device_id], now + AFTER_WRITES_MS)
-        retry: list[int] = []
+            self._directory.ask(device_id, now + AFTER_WRITES_MS)
+        retry = [now + TIDY_PAUSE_MS] if left else []
         if isinstance(link, ProgramsManyCodes):
             fresh = [s for s in steps if isinstance(s, plan.Set) and s.code.held is None]
             if len(fresh) > 1:
@@ -167,8 +185,28 @@ class Reconciler:
             if at is not None:
                 retry.append(at)
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
-        times = [self._full_read_at[device_id], *retry, *(at for at in (wake, change) if at is not None)]
+        read_at = self._directory.next_at(device_id, reading)
+        times = [read_at, *retry, *(at for at in (wake, change) if at is not None)]
         return max(min(times), now + 20)
+
+    async def _portion(
+        self, device: DeviceRow, report: DeviceReport, steps: list[plan.Step], now: int
+    ) -> tuple[list[plan.Step], int]:
+        """The steps of this pass: not too much is tidied away at once."""
+        core, left = self._core, 0
+        if sum(isinstance(step, plan.Remove) for step in steps) > 1:
+            held = await store.count_held(core.db.read, device.workspace_id, device.device_id)
+            most = plan.most(core.config.mass_removal_guard, held)
+            steps, left = plan.portion(steps, most, keeps_schedules=report.keeps_schedules, now=now)
+        text = ""
+        if left:
+            text = (
+                f"Many access codes end together. They open no door any more; {left} of them are still in the "
+                "device's directory and are removed in portions."
+            )
+            log.warning("many access codes end together", device_id=device.device_id, left=left)
+        self._directory.note(device.device_id, "tidying", text)
+        return steps, left
 
     # ------------------------------------------------------------ steps
 
@@ -214,13 +252,25 @@ class Reconciler:
                 case plan.Begin():
                     await core.db.write(self._begins, device, row)
                 case plan.Remove():
-                    await link.remove_code(device.ref, row.ref)
-                    await core.db.write(self._is_removed, device, row)
+                    if await self._is_over(row):
+                        await link.remove_code(device.ref, row.ref)
+                        await core.db.write(self._is_removed, device, row)
         except ProviderError as exc:
             if problems.device_code(exc):
                 raise  # the device's own state: it is not this code's fault
             return await core.db.write(self._failed, device, row, exc, isinstance(step, plan.Remove))
         return None
+
+    async def _is_over(self, before: CodeRow) -> bool:
+        """The last word before a code is removed from a device: its own row, as it is now."""
+        row = await store.get(self._core.db.read, before.workspace_id, before.access_code_id)
+        if row is None or not row.is_managed:
+            return False  # not ours to touch any more
+        if row.is_wanted and (row.ends_at is None or row.ends_at > self._core.clock.now()):
+            if before.revision == row.revision:
+                log.error("a removal was planned that nobody asked for", access_code_id=row.access_code_id)
+            return False
+        return True
 
     @staticmethod
     async def _locked(tx: Tx, workspace_id: str, device_id: str, access_code_id: str) -> CodeRow | None:
@@ -243,7 +293,10 @@ class Reconciler:
             values |= {
                 "status": "unset" if future else "set",
                 "errors_json": "[]",
-                "warnings_json": problems.without(row.warnings_json, "delay_in_setting_on_device"),
+                "warnings_json": problems.without(
+                    row.warnings_json, "delay_in_setting_on_device", rules.IN_EFFECT, rules.INTERFERENCE
+                ),
+                "external_sealed": None,
                 "failures": 0,
                 "retry_at": 0,
             }
@@ -302,13 +355,14 @@ class Reconciler:
             return
         if row.is_wanted and row.revision != before.revision:
             # It was given more time while we removed it: the next look sets it again.
-            await store.change(tx, row, held_sealed=None, held_revision=None, status="setting")
+            await store.change(tx, row, held_sealed=None, held_revision=None, external_sealed=None, status="setting")
             return
         about = {"access_code_id": row.access_code_id, **events.about_device(device)}
         if row.held_sealed is not None:
             await events.emit(tx, core, row.workspace_id, event.AccessCodeRemovedFromDevice(**about))
         await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
         await store.delete(tx, row.workspace_id, row.access_code_id)
+        await found_codes.release(tx, core, device)
         pin = rules.pin_of(core, row)
         await events.emit(tx, core, row.workspace_id, event.AccessCodeDeleted(code=pin, **about))
 
@@ -322,17 +376,32 @@ class Reconciler:
             return None
         now = core.clock.now()
         code = problems.code_error(error, removing=removing)
-        is_news = code not in {issue.code for issue in problems.read(row.errors_json)}
+        known = problems.read(row.errors_json)
+        is_news = code not in {issue.code for issue in known}
+        # The failure before is old; that somebody else changed the code stands until it is repaired.
+        errors = problems.write([one for one in known if one.code in (code, rules.CONFLICT)])
         failures = row.failures + 1
         pause = BACKOFF_S[min(row.failures, len(BACKOFF_S) - 1)] * 1000
         retry_at = now + pause if problems.can_retry(error) or removing else 2**62
-        if row.ends_at is not None and row.ends_at > now:
-            retry_at = min(retry_at, row.ends_at)  # then it is to be removed, whatever kept it from being set
+        text, data, struck = error.message, {}, breaker.read(row.breaker_json)
+        if not removing:
+            # What should be gone is tried on and on: it may still open the door.
+            struck = breaker.strike(struck, now)
+            if struck.is_open(now):
+                retry_at = max(retry_at, struck.open_until)
+            if struck.is_open(now) and problems.can_retry(error):
+                text += f" It failed again and again; the next try is at {iso(retry_at)}, or when it is changed."
+        if isinstance(error, DuplicateCode) and error.ref is not None:
+            other = await store.find_by_ref(tx, row.workspace_id, row.device_id, error.ref.lower())
+            if other is not None:
+                data[f"{'managed' if other.is_managed else 'unmanaged'}_access_code_id"] = other.access_code_id
+        retry_at = found_codes.not_past_end(row, retry_at, now)
         row = await store.change(
             tx,
             row,
-            errors_json=problems.with_issue("[]" if is_news else row.errors_json, code, error.message, now),
+            errors_json=problems.with_issue(errors, code, text, now, **data),
             failures=failures,
+            breaker_json=breaker.write(struck),
             retry_at=retry_at,
         )
         if is_news:
@@ -341,47 +410,6 @@ class Reconciler:
             await events.emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about))
         await actions.finish_level(tx, core, row.workspace_id, row.access_code_id, error=problems.attempt_error(error))
         return retry_at if retry_at < 2**62 else None
-
-    # ------------------------------------------------------------ full read
-
-    async def _read_all(self, device: DeviceRow, link: ProgramsCodes) -> None:
-        """Read the whole directory, and correct what the device is known to hold."""
-        core = self._core
-        known = await store.of_device(core.db.read, device.workspace_id, device.device_id)
-        found = await link.read_codes(device.ref)
-        ours = [rules.planned(core, row) for row in known if row.is_managed]
-        for difference in plan.differences(ours, found):
-            await core.db.write(self._differs, device, difference)
-
-    async def _differs(self, tx: Tx, device: DeviceRow, difference: plan.Difference) -> None:
-        """Somebody else changed or removed one of our codes."""
-        core = self._core
-        row = await self._locked(tx, device.workspace_id, device.device_id, difference.code.code_id)
-        if row is None or row.held_sealed is None or rules.held_of(core, row) != difference.code.held:
-            return  # we changed it ourselves meanwhile
-        about = {"access_code_id": row.access_code_id, **events.about_device(device)}
-        now = core.clock.now()
-        if difference.found is None and not row.is_wanted:
-            return  # it was to go anyway: the step that removes it says so
-        if difference.found is not None and row.is_external_modification_allowed:
-            text = "The code was changed at the device, and is allowed to be."
-            warnings = problems.with_issue(row.warnings_json, "external_modification_in_effect", text, now)
-            if warnings != row.warnings_json:
-                await store.change(tx, row, warnings_json=warnings)
-                await events.emit(tx, core, row.workspace_id, event.AccessCodeModifiedExternalToSeam(**about))
-            return
-        gone = difference.found is None
-        text = "The code was removed at the device." if gone else "The code was changed at the device."
-        errors = problems.with_issue(
-            row.errors_json, "conflicting_external_modification", f"{text} It is being set again.", now
-        )
-        values: dict[str, Any] = {"errors_json": errors, "held_revision": None}
-        if gone:
-            values["held_sealed"] = None
-            values["status"] = "setting" if row.status == "set" else row.status
-        await store.change(tx, row, **values)
-        cls = event.AccessCodeDeletedExternalToSeam if gone else event.AccessCodeModifiedExternalToSeam
-        await events.emit(tx, core, row.workspace_id, cls(**about))
 
 
 def _wanted(row: CodeRow, step: plan.Set) -> WantedCode:

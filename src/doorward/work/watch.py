@@ -127,7 +127,7 @@ class Watcher:
         core = self._core
         if isinstance(happened, CodesChanged):
             if not self._reconciler.wrote_lately(device_id):
-                self._reconciler.ask_full_read(device_id)
+                self._reconciler.ask_read(device_id)
                 await core.db.write(self._look_at_codes, workspace_id, device_id, EDITED_MS)
             return
         if isinstance(happened, LockMoved) and happened.method == "remote":
@@ -140,7 +140,7 @@ class Watcher:
                 return
         await core.db.write(devices.apply, core, workspace_id, device_id, happened)
         if isinstance(happened, StateRead):
-            self._reconciler.ask_full_read(device_id)
+            self._reconciler.ask_read(device_id)
             await core.db.write(self._look_at_codes, workspace_id, device_id, 0)
 
     async def _look_at_codes(self, tx: Tx, workspace_id: str, device_id: str, wait_ms: int) -> None:

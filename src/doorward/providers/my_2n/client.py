@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -50,6 +50,8 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _MIB: Final = 1024 * 1024
 _REPLY_BYTES: Final = 2 * _MIB
+PICTURE_BYTES: Final = 8 * _MIB
+"""Far more than the largest size a camera of a door has."""
 _DIRECTORY_BYTES: Final = 32 * _MIB
 """10,000 entries with every field set stay below."""
 _SENDS: Final = 4
@@ -188,16 +190,31 @@ class TwoNClient:
         bound = self._timeouts.ordinary if timeout is None else min(timeout, self._timeouts.ordinary)
         await self._send("POST", "switch/ctrl", query, timeout=bound, is_write=True)
 
-    async def check_switch_control(self) -> None:
+    async def check_switch_control(self, switch: int = 1) -> None:
         """Whether the account may operate switches, without doing so: `switch/ctrl` without its mandatory action.
 
         Raises: Refusal 10 when it may not.
         """
         try:
-            await self._send("POST", "switch/ctrl", {"switch": 1}, timeout=self._timeouts.ordinary)
+            await self._send("POST", "switch/ctrl", {"switch": switch}, timeout=self._timeouts.ordinary)
         except Refusal as refused:
             if refused.code not in (11, 12):
                 raise
+
+    # ------------------------------------------------------------ camera
+
+    async def camera_caps(self) -> dict[str, Any]:
+        """camera/caps: `jpegResolution` (rows of `width`, `height`) and `sources` (rows of `source`)."""
+        return _object(await self._read("GET", "camera/caps"), "camera/caps")
+
+    async def camera_snapshot(self, width: int, height: int, source: str) -> bytes:
+        """camera/snapshot: a JPEG."""
+        query: Query = {"width": width, "height": height, "source": source}
+        found = await self._twice(
+            "GET", "camera/snapshot", query, None, self._timeouts.ordinary, PICTURE_BYTES, read=_picture
+        )
+        assert isinstance(found, bytes)
+        return found
 
     # ------------------------------------------------------------ directory
 
@@ -293,17 +310,18 @@ class TwoNClient:
         body: Mapping[str, Any] | None,
         timeout: float,
         limit: int,
+        read: "Reader | None" = None,
     ) -> Any:
         """A read, and once more after a broken line: devices close idle connections without warning."""
         loop = asyncio.get_running_loop()
         until = loop.time() + timeout
         try:
-            return await self._send(method, function, query, body=body, timeout=timeout, limit=limit)
+            return await self._send(method, function, query, body=body, timeout=timeout, limit=limit, read=read)
         except (NoAnswer, NotTheApi):
             left = until - loop.time()
             if left <= 0:
                 raise
-            return await self._send(method, function, query, body=body, timeout=left, limit=limit)
+            return await self._send(method, function, query, body=body, timeout=left, limit=limit, read=read)
 
     async def _send(
         self,
@@ -316,9 +334,10 @@ class TwoNClient:
         limit: int = _REPLY_BYTES,
         is_write: bool = False,
         is_poll: bool = False,
+        read: "Reader | None" = None,
     ) -> Any:
-        """One call, logging in as asked; its `result` (None when there is none). Bounded by `timeout`, waiting for
-        its turn included."""
+        """One call, logging in as asked; its `result` (None when there is none), or what `read` makes of the reply.
+        Bounded by `timeout`, waiting for its turn included."""
         sent = _Sent()
         has_turn = False
         try:
@@ -329,7 +348,9 @@ class TwoNClient:
                     # would be lost and its outcome unknown.
                     for _ in range(_ROUNDS):
                         await asyncio.sleep(0)
-                return await self._log_in_and_send(method, function, query, body, limit, sent, is_write=is_write)
+                return await self._log_in_and_send(
+                    method, function, query, body, limit, sent, is_write=is_write, read=read or _result
+                )
         except TimeoutError:
             if sent.may_be_sent:
                 raise NoAnswer(function, is_write=is_write) from None
@@ -345,6 +366,7 @@ class TwoNClient:
         sent: _Sent,
         *,
         is_write: bool,
+        read: "Reader",
     ) -> Any:
         target = f"/api/{function}"
         if query:
@@ -372,7 +394,7 @@ class TwoNClient:
             status, asked, raw = await self._exchange(method, target, function, headers, data, limit, sent, is_write)
             if status != 401:
                 try:
-                    return _result(raw, status, function, is_write=is_write)
+                    return read(raw, status, function, is_write=is_write)
                 except WrongLoginMethod:
                     # Answered without a challenge: ask again as a stranger, to be told what is wanted.
                     login.adopt(None)
@@ -500,6 +522,20 @@ def _result(raw: bytes, status: int, function: str, *, is_write: bool) -> Any:
     elif status == 404:
         raise refusal(2, function)
     raise NotTheApi(function, is_write=is_write)
+
+
+class Reader(Protocol):
+    """Makes the reply of a call of its bytes and HTTP status. Raises: Refusal, NotTheApi."""
+
+    def __call__(self, raw: bytes, status: int, function: str, *, is_write: bool) -> Any: ...
+
+
+def _picture(raw: bytes, status: int, function: str, *, is_write: bool) -> bytes:
+    """A JPEG, by its first bytes: an error comes with HTTP status 200 too."""
+    if status == 200 and raw.startswith(b"\xff\xd8\xff"):
+        return raw
+    _result(raw, status, function, is_write=is_write)
+    raise NotTheApi(function)
 
 
 def _word(text: str) -> str | None:

@@ -13,17 +13,20 @@ from typing import Any
 
 from doorward.clock import Clock
 from doorward.providers.base import (
+    CodesRead,
     DeviceEvent,
     DeviceReport,
-    FoundCode,
     Moved,
     NotAuthorized,
     Offline,
+    PictureSettings,
     ProviderError,
+    SwitchChosen,
     WantedCode,
     Written,
 )
 
+from .camera import Camera
 from .client import TwoNClient
 from .codes import Codes, owner_tag
 from .intercom import Intercom
@@ -38,10 +41,12 @@ Connect = Callable[[str, Mapping[str, Any]], Awaitable[TwoNClient]]
 class _Device:
     intercom: Intercom
     codes: Codes
+    camera: Camera
 
 
 class TwoNLink:
-    """`Link`, `Locks`, `ProgramsCodes` and `Watches` for the devices whose secrets are given.
+    """`Link`, `Locks`, `ChoosesSwitch`, `ProgramsCodes`, `TakesPictures` and `Watches` for the devices whose secrets
+    are given.
 
     A device's secret: `username`, `password`; `switch` (the access switch, 1 when missing), `device_id` (a number for
     people, made from the serial when missing), and for a device on the network `url` and `pin`.
@@ -76,30 +81,54 @@ class TwoNLink:
         with _border():
             return await one.intercom.unlock(timeout)
 
-    async def read_codes(self, device: str) -> list[FoundCode]:
+    async def read_codes(self, device: str, place: str | None = None, *, whole: bool = False) -> CodesRead:
         """As `base.ProgramsCodes.read_codes`."""
         one = await self._of(device)
         with _border():
-            return await one.codes.read()
+            await one.intercom.identify()
+            return await one.codes.read(place, whole=whole)
 
     async def set_code(self, device: str, code: WantedCode) -> Written:
         """As `base.ProgramsCodes.set_code`. Times are kept in whole seconds: from the second `starts_at` is in, to
         the end of the one `ends_at` is in."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.codes.set(code)
 
     async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> list[Written | ProviderError]:
         """As `base.ProgramsManyCodes.set_codes`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             return await one.codes.set_all(codes)
 
     async def remove_code(self, device: str, ref: str) -> None:
         """As `base.ProgramsCodes.remove_code`."""
         one = await self._of(device)
         with _border():
+            await one.intercom.identify()
             await one.codes.remove(ref)
+
+    async def choose_switch(self, device: str, number: int) -> SwitchChosen:
+        """As `base.ChoosesSwitch.choose_switch`."""
+        one = await self._of(device)
+        with _border():
+            return SwitchChosen({"switch": number}, await one.intercom.report_with(number))
+
+    async def picture_settings(self, device: str) -> PictureSettings:
+        """As `base.TakesPictures.picture_settings`."""
+        one = await self._of(device)
+        with _border():
+            await one.intercom.identify()
+            return await one.camera.settings()
+
+    async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
+        """As `base.TakesPictures.take_picture`."""
+        one = await self._of(device)
+        with _border():
+            await one.intercom.identify()
+            return await one.camera.take(width, height, source)
 
     async def watch(self, device: str) -> AsyncGenerator[DeviceEvent, None]:
         """As `base.Watches.watch`. Close it with `aclose`, so that its channel at the device is closed too."""
@@ -144,8 +173,9 @@ class TwoNLink:
                 ref=ref,
                 device_id=int(secret.get("device_id") or number_of(ref)),
                 number=int(secret.get("switch") or 1),
+                serial=ref if "url" in secret else None,
             )
-            one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner))
+            one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner), Camera(intercom))
             return one
 
 

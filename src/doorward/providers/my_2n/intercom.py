@@ -13,23 +13,32 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from doorward.clock import Clock
-from doorward.providers.base import DeviceReport, Issue, Moved, Refused
+from doorward.providers.base import DeviceReport, Issue, Moved, Refused, Unsupported
 
+from . import facts
 from .client import TwoNClient
-from .troubles import ActionFailed, DeviceTrouble, PrivilegeMissing, Refusal, Unreachable
+from .troubles import (
+    ActionFailed,
+    AnotherDevice,
+    DeviceTrouble,
+    NotLicensed,
+    NotSupported,
+    Refusal,
+    UnknownPath,
+    Unreachable,
+)
 
 DEVICE_TYPE: Final = "two_n_intercom"
 MANUFACTURER: Final = "two_n"
 CODE_LENGTHS: Final = (4, 5, 6, 7, 8)
 """Seam's figure; the device itself takes 2 to 15 digits."""
 KEPT_UNWATCHED_S: Final = 60.0
-SKEW_TOLERATED_S: Final = 5
-"""Smaller differences between the device's clock and ours are taken for none."""
 SHARE: Final = 0.95
 """Of a command's time: ending a little before its caller gives up, we can still say whether anything was sent."""
 MAX_CODES: Final = None
 """No function of the API tells how many entries fit."""
 
+_DISABLED: Final = "Switch {number} is disabled on the device. Enable it there under Hardware / Switches."
 _CUSTOM_ZONE: Final = re.compile(r"UTC([+-])(\d{1,2}):?00")
 
 
@@ -72,14 +81,24 @@ class Seen:
 
 
 class Intercom:
-    """One device of a link. `number` is its access switch."""
+    """One device of a link. `number` is its access switch; `serial` is what must answer, None: whatever does."""
 
-    def __init__(self, client: TwoNClient, clock: Clock, *, ref: str, device_id: int, number: int = 1) -> None:
+    def __init__(
+        self,
+        client: TwoNClient,
+        clock: Clock,
+        *,
+        ref: str,
+        device_id: int,
+        number: int = 1,
+        serial: str | None = None,
+    ) -> None:
         self.client = client
         self.clock = clock
         self.ref = ref
         self.device_id = device_id
         self.number = number
+        self.serial = serial
         self.watchers = 0
         """How many are told of changed settings right now."""
         self.door_open: bool | None = None
@@ -89,6 +108,7 @@ class Intercom:
         """Name of the device's present life: changes with every boot."""
         self.skew_s = 0
         """Seconds that the device's clock is ahead of ours; 0 when it is about right."""
+        self._told_skew = facts.ToldSkew()
         self._booted_at: float | None = None
         self._kept: dict[str, tuple[float, Any]] = {}
 
@@ -98,22 +118,35 @@ class Intercom:
         """Settings changed: ask again."""
         self._kept.clear()
 
-    def _find(self, name: str) -> Any:
+    def find(self, name: str) -> Any:
+        """What was kept under this name, while it may be believed."""
         at, value = self._kept.get(name, (0.0, None))
         if value is not None and (self.watchers or self.clock.monotonic() - at < KEPT_UNWATCHED_S):
             return value
         return None
 
-    def _keep(self, name: str, value: Any) -> Any:
+    def keep(self, name: str, value: Any) -> Any:
+        """Keep what changes rarely."""
         self._kept[name] = (self.clock.monotonic(), value)
         return value
+
+    async def identify(self) -> None:
+        """Make sure that this device answers, and no other one that has its address now. Raises: DeviceTrouble."""
+        if self.serial is not None and self.find("identity") is None:
+            self._must_be_it(await self.client.system_info())
+
+    def _must_be_it(self, info: Mapping[str, Any]) -> None:
+        if self.serial is not None and info.get("serialNumber") != self.serial:
+            raise AnotherDevice("system/info")
+        self.keep("identity", True)
 
     async def switch(self) -> Switch:
         """The access switch. A disabled one is asked for every time.
 
         Raises: Refused when the device has no such switch; DeviceTrouble.
         """
-        switch: Switch | None = self._find("switch")
+        await self.identify()
+        switch: Switch | None = self.find("switch")
         if switch is not None:
             return switch
         found = [row for row in await self.client.switch_caps() if row.get("switch") == self.number]
@@ -122,49 +155,78 @@ class Intercom:
         row = found[0]
         seconds = row.get("switchOnDuration")
         switch = Switch(
-            is_enabled=row.get("enabled") is True,
+            is_enabled=_flag(row.get("enabled")) is True,
             is_bistable=row.get("mode") == "bistable",
             pulse_s=seconds if isinstance(seconds, int) else 0,
         )
         if switch.is_enabled:
-            self._keep("switch", switch)
+            self.keep("switch", switch)
         return switch
 
     async def template(self) -> Template:
         """What this model's directory can hold. Raises: DeviceTrouble."""
-        template: Template | None = self._find("template")
+        template: Template | None = self.find("template")
         if template is None:
             access = (await self.client.dir_template()).get("access")
             names = access if isinstance(access, Mapping) else {}
             template = Template("pin" in names, "validFrom" in names and "validTo" in names)
-            self._keep("template", template)
+            self.keep("template", template)
         return template
 
     async def zone(self) -> Zone:
         """The time zone, as far as the device tells: firmware before 2.44 does not."""
-        zone: Zone | None = self._find("zone")
+        zone: Zone | None = self.find("zone")
         if zone is None:
             try:
                 zone = _zone(await self.client.system_timezone())
             except Refusal:
                 zone = Zone(None)
-            self._keep("zone", zone)
+            self.keep("zone", zone)
         return zone
 
     # ------------------------------------------------------------ reading
 
     async def report(self) -> DeviceReport:
-        """Ask the device who it is and how it stands. Raises: Refused, DeviceTrouble."""
+        """Ask the device who it is and how it stands. Raises: Refused, DeviceTrouble.
+
+        What this firmware or this account does not offer is left out, and becomes an issue where somebody can help it.
+        """
         info = await self.client.system_info()
-        switch = await self.switch()
+        self._must_be_it(info)
+        await self._read_clock()
+        issues = []
+        firmware = _text(info, "swVersion")
+        is_outdated = facts.is_outdated(firmware)
         try:
             template = await self.template()
-        except Refusal:
+        except Refusal as refusal:
             template = Template(has_pin=False, has_validity=False)
+            if isinstance(refusal, UnknownPath | NotLicensed):
+                is_outdated = True
+            elif not isinstance(refusal, NotSupported):
+                issues.append(Issue.TWO_N_DIRECTORY_UNAVAILABLE)
+        if is_outdated:
+            issues.append(Issue.TWO_N_FIRMWARE_OUTDATED)
         zone = await self.zone()
+        if zone.is_missing:
+            issues.append(Issue.TWO_N_MISSING_TIME_ZONE)
+        skew_s = self._told_skew.value
+        if skew_s is not None and abs(skew_s) > facts.WRONG_S:
+            issues.append(Issue.CLOCK_WRONG)
+        switch = await self._switch_if_any()
+        if switch is None or not switch.is_enabled:
+            issues.append(Issue.TWO_N_SWITCH_UNAVAILABLE)
         # Last, so that nothing is older than it.
-        active = await self._active() if switch.is_enabled else None
+        active = await self._active() if switch is not None and switch.is_enabled else None
         variant = _text(info, "variant") or "2N IP intercom"
+        block = {
+            "device_id": self.device_id,
+            "firmware_version": firmware,
+            "mac_address": facts.mac_address(info.get("macAddr")),
+            "door_switch": self.number,
+            **_described(switch),
+            "clock_skew_seconds": skew_s,
+        }
         return DeviceReport(
             ref=self.ref,
             device_type=DEVICE_TYPE,
@@ -179,14 +241,36 @@ class Intercom:
             door_open=self.door_open,
             has_entry_events=True,
             time_zone=zone.name,
-            metadata={"device_id": self.device_id},
-            issues=(Issue.TWO_N_MISSING_TIME_ZONE,) if zone.is_missing else (),
+            clock_skew_s=skew_s,
+            metadata={name: value for name, value in block.items() if value is not None},
+            issues=tuple(issues),
         )
 
+    async def report_with(self, number: int) -> DeviceReport:
+        """As `report`, if another switch were the access switch.
+
+        Raises: Unsupported when there is none of this number, or it is disabled; DeviceTrouble.
+        """
+        other = Intercom(
+            self.client, self.clock, ref=self.ref, device_id=self.device_id, number=number, serial=self.serial
+        )
+        other.door_open = self.door_open
+        switch = await other._switch_if_any()
+        if switch is None:
+            raise Unsupported(f"The device has no switch {number}.")
+        if not switch.is_enabled:
+            raise Unsupported(_DISABLED.format(number=number))
+        return await other.report()
+
+    async def _switch_if_any(self) -> Switch | None:
+        """The access switch; None when the device has none of this number."""
+        try:
+            return await self.switch()
+        except Refused:
+            return None
+
     async def _active(self) -> bool | None:
-        row = await self._status()
-        active = row.get("active")
-        return bool(active) if isinstance(active, (bool, int)) else None
+        return _flag((await self._status()).get("active"))
 
     async def _status(self) -> dict[str, Any]:
         rows = await self.client.switch_status()
@@ -195,33 +279,41 @@ class Intercom:
     async def note_boot(self) -> None:
         """Learn which life of the device this is, and how wrong its clock is. Raises: DeviceTrouble."""
         info = await self.client.system_info()
-        try:
-            status = await self.client.system_status()
-        except PrivilegeMissing:
-            status = {}
-        system_s, up_s = status.get("systemTime"), status.get("upTime")
-        self.skew_s = 0
-        if isinstance(system_s, int):
-            skew = system_s - self.clock.now() // 1000
-            self.skew_s = skew if abs(skew) > SKEW_TOLERATED_S else 0
+        up_s = (await self._read_clock()).get("upTime")
         boot = _text(info, "bootUuid")
         if boot is not None:
             self.boot = boot
         elif isinstance(up_s, int):
             # Firmware without `bootUuid`: what counts is when it booted, on our own steady clock.
             booted_at = self.clock.monotonic() - up_s
-            if self._booted_at is None or booted_at > self._booted_at + SKEW_TOLERATED_S:
+            if self._booted_at is None or booted_at > self._booted_at + facts.TOLERATED_S:
                 self._booted_at = booted_at
                 self.boot = str(self.clock.now() // 1000 - up_s)
+
+    async def _read_clock(self) -> dict[str, Any]:
+        """system/status, and what it says of the clock; empty when the device does not tell it to this account."""
+        before = self.clock.now()
+        try:
+            status = await self.client.system_status()
+        except Refusal:
+            status = {}
+        skew_s = facts.clock_skew(status.get("systemTime"), before, self.clock.now())
+        self._told_skew.note(skew_s)
+        self.skew_s = skew_s if skew_s is not None and abs(skew_s) > facts.TOLERATED_S else 0
+        return status
 
     # ------------------------------------------------------------ moving
 
     async def unlock(self, timeout: float) -> Moved:
-        """Release the door. One request, sent at most once. Raises: Refused, DeviceTrouble."""
+        """Release the door. One request, sent at most once. Raises: Refused, DeviceTrouble.
+
+        By `on` in either mode: what is known of the mode may be a minute old, and `trigger` would toggle a switch that
+        is bistable by now, which closes an open door.
+        """
         until = self.clock.monotonic() + timeout * SHARE
-        switch = await self._usable(until)
+        await self._usable(until)
         try:
-            await self._move("on" if switch.is_bistable else "trigger", until)
+            await self._move("on", until)
         except ActionFailed:
             self.forget()
             row = await self._explain()
@@ -261,7 +353,7 @@ class Intercom:
         except TimeoutError:
             raise Unreachable("switch/caps") from None  # the command itself was not sent
         if not switch.is_enabled:
-            raise Refused(f"Switch {self.number} is disabled on the device. Enable it there under Hardware / Switches.")
+            raise Refused(_DISABLED.format(number=self.number))
         return switch
 
     async def _move(self, action: str, until: float) -> None:
@@ -273,6 +365,20 @@ class Intercom:
         with suppress(DeviceTrouble):
             return await self._status()
         return {}
+
+
+def _flag(value: Any) -> bool | None:
+    """Old firmware says 1 and 0."""
+    return bool(value) if isinstance(value, int) else None
+
+
+def _described(switch: Switch | None) -> dict[str, Any]:
+    """The access switch as people are told of it."""
+    if switch is None or not switch.is_enabled:
+        return {}
+    if switch.is_bistable:
+        return {"door_switch_mode": "bistable"}
+    return {"door_switch_mode": "monostable", "door_switch_pulse_seconds": switch.pulse_s}
 
 
 def _text(row: Mapping[str, Any], key: str) -> str | None:

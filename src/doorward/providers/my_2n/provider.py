@@ -1,7 +1,7 @@
 """2N as a brand: its login forms, its sandbox accounts, and the links to its intercoms.
 
-In a sandbox everyone at example.com has an account with three virtual intercoms. Real intercoms are reached at their
-own address, without 2N's cloud, whose interface is not public; the way to enter that address is not here yet.
+In a sandbox everyone at example.com has an account with three virtual intercoms. In production workspaces intercoms
+are reached at their own address (`direct`), without 2N's cloud. Neither is ever taken for the other.
 """
 
 import re
@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from doorward.clock import Clock
+from doorward.config import Config
+from doorward.networks import DEVICE_NETWORKS, Networks, Ranges
 from doorward.providers.base import (
     AccountAccess,
     AccountLogin,
     DeviceLogin,
     Field,
+    Known,
     Link,
     LoginForm,
     NotAuthorized,
@@ -23,27 +26,40 @@ from doorward.providers.base import (
     Unsupported,
 )
 
-from . import intercom
+from . import direct, intercom
+from .checkup import WRONG_LOGIN, check
 from .client import TwoNClient
+from .direct import Direct
 from .driver import TwoNLink, number_of
-from .transport import Allowed
-from .troubles import DeviceTrouble, LoginNeeded, LoginRefused, outward
 from .twins import BRAND, PASSWORD, Twins
 
 _ADDRESS: Final = re.compile(r"[^@\s]+@example\.com")
 _NO_ACCOUNT: Final = (
     "In a sandbox, log in with any address at example.com, such as jane@example.com, and the password 1234."
 )
-_NO_CLOUD: Final = (
-    "This server talks to 2N intercoms directly, by their address in your network, and not through a 2N account. "
-    "Logging in here works in sandbox workspaces only."
-)
+_NO_TWINS: Final = "Virtual intercoms exist in sandbox workspaces only. Connect the real one by its address."
+_NO_REAL: Final = "A sandbox workspace has virtual intercoms only. Connect real ones in a production workspace."
 _MODEL: Final = "2N IP Verso"
+_SANDBOX_ACCOUNT: Final = LoginForm(
+    title="Log in to your 2N account",
+    intro="With the e-mail address and password you use at 2N.",
+    fields=(
+        Field("email", "E-mail", kind="email", autocomplete="username"),
+        Field("password", "Password", kind="password", autocomplete="current-password"),
+    ),
+)
+_SANDBOX_DEVICE: Final = LoginForm(
+    title="Log in to this intercom",
+    intro="With an account of its HTTP API: on the device under Services / HTTP API / Account.",
+    fields=(
+        Field("username", "User name"),
+        Field("password", "Password", kind="password"),
+    ),
+)
 
 
 class MyTwoN:
-    """2N, as `base.Provider`. `twins` is where virtual intercoms are kept; `allowed` says which addresses real ones
-    may have (None: any)."""
+    """2N, as `base.Provider`. `twins` is where virtual intercoms are kept; `real` knows those with an address."""
 
     key = BRAND
     display_name = "2N"
@@ -56,32 +72,28 @@ class MyTwoN:
     )
     device_type: str = intercom.DEVICE_TYPE
     manufacturer: str = intercom.MANUFACTURER
-    account_form = LoginForm(
-        title="Log in to your 2N account",
-        intro="With the e-mail address and password you use at 2N.",
-        fields=(
-            Field("email", "E-mail", kind="email", autocomplete="username"),
-            Field("password", "Password", kind="password", autocomplete="current-password"),
-        ),
-    )
-    device_form: LoginForm | None = LoginForm(
-        title="Log in to this intercom",
-        intro="With an account of its HTTP API: on the device under Services / HTTP API / Account.",
-        fields=(
-            Field("username", "User name"),
-            Field("password", "Password", kind="password"),
-        ),
-    )
 
-    def __init__(self, twins: TwinStore, clock: Clock | None = None, *, allowed: Allowed | None = None) -> None:
+    def __init__(self, twins: TwinStore, clock: Clock | None = None, *, real: Direct | None = None) -> None:
         self._clock = clock or Clock()
         self.twins = Twins(twins, self._clock)
-        self._allowed = allowed
+        self.real = real or Direct(Networks.parse(DEVICE_NETWORKS))
+
+    def account_form(self, place: Place) -> LoginForm:
+        """As `base.Provider.account_form`."""
+        return _SANDBOX_ACCOUNT if place.is_sandbox else direct.ADDRESSES
+
+    def device_form(self, place: Place) -> LoginForm | None:
+        """As `base.Provider.device_form`."""
+        return _SANDBOX_DEVICE if place.is_sandbox else direct.DEVICE
+
+    async def discover(self, place: Place) -> list[OfferedDevice]:
+        """As `base.Discovers.discover`."""
+        return [] if place.is_sandbox else await self.real.discover()
 
     async def log_in(self, place: Place, values: Mapping[str, str]) -> AccountLogin:
         """As `base.Provider.log_in`. The same login finds the same virtual intercoms again."""
         if not place.is_sandbox:
-            raise Unsupported(_NO_CLOUD)
+            return await self.real.log_in(values)
         email = values.get("email", "").strip().lower()
         if not _ADDRESS.fullmatch(email) or values.get("password") != PASSWORD:
             raise NotAuthorized(_NO_ACCOUNT)
@@ -97,21 +109,26 @@ class MyTwoN:
         )
 
     async def log_in_device(
-        self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str]
+        self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str], known: Known
     ) -> DeviceLogin:
         """As `base.Provider.log_in_device`: tries what the driver will need, and moves nothing."""
         if not place.is_sandbox:
-            raise Unsupported(_NO_CLOUD)
+            return await self.real.log_in_device(account, ref, values, known)
         refs = list(account.secret.get("refs", ()))
         secret = {
             "username": values.get("username", "").strip(),
             "password": values.get("password", ""),
-            "switch": 1,
             "device_id": refs.index(ref) + 1 if ref in refs else number_of(ref),
         }
         client = await self._client(place, account.secret, ref, secret)
         try:
-            await check_login(client)
+            await check(client, 1)
+        except NotAuthorized as exc:
+            if exc.message == WRONG_LOGIN:
+                raise NotAuthorized(
+                    "The device does not accept this user name and password. In a sandbox they are jane and 1234."
+                ) from exc
+            raise
         finally:
             await client.close()
         return DeviceLogin(secret=secret)
@@ -132,34 +149,18 @@ class MyTwoN:
         self, place: Place, account: Mapping[str, Any], ref: str, secret: Mapping[str, Any]
     ) -> TwoNClient:
         """The client of a device: at its `url`, or in a sandbox its twin."""
-        username, password = str(secret["username"]), str(secret["password"])
-        url = secret.get("url")
-        if url is not None:
-            try:
-                return TwoNClient(str(url), username, password, pin=secret.get("pin"), allowed=self._allowed)
-            except ValueError as exc:
-                raise Unsupported(str(exc)) from exc
+        if "url" in secret:
+            if place.is_sandbox:
+                raise Unsupported(_NO_REAL)
+            return self.real.client(secret)
         if not place.is_sandbox:
-            raise Unsupported(_NO_CLOUD)
+            raise Unsupported(_NO_TWINS)
         twin = await self.twins.open(place.workspace_id, str(account.get("login", "")), ref)
+        username, password = str(secret["username"]), str(secret["password"])
         return TwoNClient("http://twin", username, password, connector=twin.connector)
 
 
-async def check_login(client: TwoNClient) -> None:
-    """Try everything the driver needs, without moving anything.
-
-    Raises: NotAuthorized for a wrong login, with `missing` when the account lacks a privilege; Offline; Refused;
-    Unsupported.
-    """
-    try:
-        await client.system_status()
-        await client.switch_caps()
-        await client.check_switch_control()
-        await client.dir_template()
-    except (LoginRefused, LoginNeeded) as trouble:
-        raise NotAuthorized(
-            "The device does not accept this user name and password. In a sandbox they are jane and 1234; on a real "
-            "device they are those of an account under Services / HTTP API."
-        ) from trouble
-    except DeviceTrouble as trouble:
-        raise outward(trouble) from trouble
+def brand(config: Config, twins: TwinStore, clock: Clock) -> MyTwoN:
+    """2N as this server is configured. Raises: ValueError for networks that are none."""
+    ranges = Ranges.parse(config.device_discovery) if config.device_discovery.strip() else None
+    return MyTwoN(twins, clock, real=Direct(Networks.parse(config.device_networks), ranges))

@@ -53,6 +53,10 @@ class AddressNotAllowed(Unreachable):
     """The device's address is outside of the networks that may be reached."""
 
 
+class AnotherDevice(LineTrouble):
+    """Another device than the one that was connected answers at its address."""
+
+
 class Busy(Unreachable):
     """The time was over before it was this request's turn: nothing was sent."""
 
@@ -281,6 +285,11 @@ def outward(trouble: DeviceTrouble) -> ProviderError:
         case CertificateUnknown():
             return NotAuthorized(
                 "The device's certificate is not known. Connect the device again to trust its certificate."
+            )
+        case AnotherDevice():
+            return NotAuthorized(
+                "Another device answers at the address of this one, so nothing was sent to it. Connect this device "
+                "again under its new address."
             )
         case AddressNotAllowed():
             return Offline("The device's address is outside of the networks this server may reach.")

@@ -6,3 +6,6 @@ CREATE TABLE bookmarks (
   value TEXT NOT NULL,
   PRIMARY KEY (workspace_id, device_id, name)
 );
+
+-- A device that is reached directly is the same one in whichever account it is.
+CREATE INDEX devices_provider ON devices (workspace_id, provider, ref);

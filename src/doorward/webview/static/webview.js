@@ -56,11 +56,12 @@ document.addEventListener("submit", (event) => {
   }
   isSent = true;
   const button = event.submitter;
-  if (!button || !event.target.dataset.busy) return;
+  const busy = button?.dataset.busy ?? event.target.dataset.busy;
+  if (!button || !busy) return;
   button.classList.add("busy");
   button.setAttribute("aria-busy", "true");
   button.dataset.text = button.textContent;
-  button.textContent = event.target.dataset.busy;
+  button.textContent = busy;
 });
 window.addEventListener("pageshow", () => {
   isSent = false;

@@ -123,3 +123,13 @@ class AccessCodeModifiedExternalToSeam(AboutCode, kw_only=True):
 @event("access_code.deleted_external_to_seam")
 class AccessCodeDeletedExternalToSeam(AboutCode, kw_only=True):
     """Somebody removed the code at the device."""
+
+
+@event("access_code.unmanaged.created")
+class AccessCodeUnmanagedCreated(AboutCode, kw_only=True):
+    """A code that is not ours appeared on the device."""
+
+
+@event("access_code.unmanaged.removed")
+class AccessCodeUnmanagedRemoved(AboutCode, kw_only=True):
+    """A code that is not ours is no longer on the device."""

@@ -1,0 +1,225 @@
+"""Real intercoms, reached at their own address in the owner's network: no cloud, no account of 2N.
+
+The owner types addresses (or picks what was found), then an HTTP API account for each device. A device is known by its
+serial number, so a new address or a new password heals the device that was there. Over TLS the certificate that was
+shown is pinned: another one later must be confirmed by a person. Nothing is stored here.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from doorward.networks import Networks, Ranges
+from doorward.providers.base import (
+    AccountLogin,
+    AskAgain,
+    DeviceLogin,
+    Field,
+    Known,
+    LoginForm,
+    OfferedDevice,
+    ProviderError,
+    Refused,
+    Unsupported,
+)
+
+from .checkup import Checked, check
+from .client import TwoNClient
+from .discovery import discover
+from .probe import Found, probe
+
+MOST_ADDRESSES: Final = 50
+AT_ONCE: Final = 8
+"""Addresses that are tried at the same time."""
+PLAIN: Final = (
+    "Not encrypted: whoever is in the network can read PINs. Better turn on HTTPS on the device, and connect it again."
+)
+_CHANGED: Final = (
+    "This intercom shows another certificate than when it was connected. If it was reset or was given a new "
+    "certificate, confirm that below. If not, something else may be answering at its address: do not go on."
+)
+
+ADDRESSES: Final = LoginForm(
+    title="Connect your intercoms",
+    intro="By their address in your network. Nothing goes through a cloud.",
+    fields=(
+        Field(
+            "addresses",
+            "Addresses of the intercoms",
+            kind="lines",
+            hint="One on each line, such as 192.168.1.20 or https://intercom.local:8443.",
+        ),
+        Field(
+            "site",
+            "Name of this site",
+            hint="For your own order, such as Main Street 5. Use the same name again to add intercoms later.",
+            is_required=False,
+        ),
+    ),
+    button="Continue",
+    busy="Looking for your intercoms…",
+    finds="addresses",
+)
+DEVICE: Final = LoginForm(
+    title="Log in to this intercom",
+    intro="With an account of its HTTP API: on the device under Services / HTTP API / Account. It needs the services "
+    "System, Switch, I/O and Logging, and their Monitoring and Control boxes ticked.",
+    fields=(
+        Field("username", "User name"),
+        Field("password", "Password", kind="password"),
+        Field(
+            "switch",
+            "Switch that opens the door",
+            kind="select",
+            hint="On the device under Hardware / Switches. For most doors it is switch 1.",
+            options=tuple((str(n), f"Switch {n}") for n in (1, 2, 3, 4)),
+        ),
+        Field("trust", "I know why its certificate has changed: trust the new one", kind="confirm"),
+    ),
+)
+
+
+class Direct:
+    """Logins of real intercoms. `ranges`: addresses that a search may try, None: none."""
+
+    def __init__(self, networks: Networks, ranges: Ranges | None = None) -> None:
+        self._networks = networks
+        self._ranges = ranges
+
+    async def discover(self) -> list[OfferedDevice]:
+        """As `base.Discovers.discover`."""
+        found = await discover(self._ranges, allowed=self._networks.allows)
+        return [OfferedDevice(one.url, one.name, _detail(one.model, one.serial, one.url)) for one in found]
+
+    async def log_in(self, values: Mapping[str, str]) -> AccountLogin:
+        """Look who answers at the addresses. What answers is kept, what does not is told.
+
+        Raises: Refused when nothing does.
+        """
+        addresses = _addresses(values.get("addresses", ""))
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def ask(address: str) -> Found | ProviderError:
+            async with room:
+                try:
+                    return await probe(address, allowed=self._networks.allows)
+                except ProviderError as exc:
+                    return exc
+
+        answers = await asyncio.gather(*(ask(address) for address in addresses))
+        offered: dict[str, OfferedDevice] = {}
+        wrong: list[str] = []
+        for address, answer in zip(addresses, answers, strict=True):
+            if isinstance(answer, ProviderError):
+                wrong.append(f"{address}: {answer.message}")
+            else:
+                device = _offered(answer)
+                offered.setdefault(device.ref, device)
+        if not offered:
+            trouble = Refused(wrong[0])
+            trouble.more = tuple(wrong[1:])
+            raise trouble
+        site = " ".join(values.get("site", "").split())
+        return AccountLogin(
+            identity={"username": site} if site else {},
+            display_name=site,
+            secret={},
+            devices=tuple(offered.values()),
+            notes=tuple(wrong),
+            is_direct=True,
+        )
+
+    async def log_in_device(
+        self, account: AccountLogin, ref: str, values: Mapping[str, str], known: Known
+    ) -> DeviceLogin:
+        """Check the login of one intercom. Raises: as `base.Provider.log_in_device`."""
+        offered = next((device for device in account.devices if device.ref == ref), None)
+        if offered is None:
+            raise Unsupported("This intercom was not found at any of the addresses.")
+        url, pin = offered.reach["url"], offered.reach.get("pin") or None
+        is_trusted = values.get("trust") == "yes"
+        if not is_trusted:
+            _must_be_the_same(known.get(ref), pin)
+        secret: dict[str, Any] = {
+            "url": url,
+            "pin": pin,
+            "username": values.get("username", "").strip(),
+            "password": values.get("password", ""),
+            "switch": int(values.get("switch") or 1),
+        }
+        client = self.client(secret)
+        try:
+            checked = await check(client, secret["switch"])
+        finally:
+            await client.close()
+        if not is_trusted:
+            _must_be_the_same(known.get(checked.serial), pin)
+        return DeviceLogin(secret=secret, device=_recognized(checked, offered), notes=checked.notes)
+
+    def client(self, secret: Mapping[str, Any]) -> TwoNClient:
+        """The client of a device whose secret has its `url`. Raises: Unsupported."""
+        try:
+            return TwoNClient(
+                str(secret["url"]),
+                str(secret["username"]),
+                str(secret["password"]),
+                pin=secret.get("pin"),
+                allowed=self._networks.allows,
+            )
+        except ValueError as exc:
+            raise Unsupported(str(exc)) from exc
+
+
+def _addresses(text: str) -> list[str]:
+    """What was typed, one address a line; people also write commas and spaces. Raises Refused."""
+    addresses = list(dict.fromkeys(part for part in re.split(r"[\s,;]+", text) if part))
+    if not addresses:
+        raise Refused("Type at least one address.")
+    if len(addresses) > MOST_ADDRESSES:
+        raise Refused(f"These are {len(addresses)} addresses. Connect at most {MOST_ADDRESSES} at once.")
+    return addresses
+
+
+def _must_be_the_same(known: Mapping[str, Any] | None, pin: str | None) -> None:
+    """Raises AskAgain when the device was connected with another certificate, or with one at all."""
+    if known is not None and known.get("pin") and known["pin"] != pin:
+        raise AskAgain(_CHANGED, "trust")
+
+
+def _offered(found: Found) -> OfferedDevice:
+    host = urlsplit(found.url).netloc
+    return OfferedDevice(
+        ref=found.serial or found.url,
+        name=found.name or f"Intercom at {host}",
+        detail=_detail(found.model, found.serial, host),
+        facts=_facts(found.url, found.pin),
+        is_kept_without_login=False,
+        reach={"url": found.url, "pin": found.pin or ""},
+    )
+
+
+def _recognized(checked: Checked, offered: OfferedDevice) -> OfferedDevice:
+    """Who it is, now that it told."""
+    host = urlsplit(offered.reach["url"]).netloc
+    return OfferedDevice(
+        ref=checked.serial,
+        name=checked.name,
+        detail=_detail(checked.model, checked.serial, host),
+        facts=offered.facts,
+        is_kept_without_login=False,
+        reach=offered.reach,
+    )
+
+
+def _detail(*parts: str | None) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _facts(url: str, pin: str | None) -> tuple[tuple[str, str], ...]:
+    """What its owner should see before typing a password."""
+    if pin is None:
+        return (("Address", url), ("Connection", PLAIN))
+    pairs = re.findall("..", pin.upper())
+    return (("Address", url), ("Certificate, SHA-256. Trusted from now on, and no other", " ".join(pairs)))
