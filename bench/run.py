@@ -544,12 +544,14 @@ def rows_of(results: Measured, digest: dict[str, float], made: Field, idle: dict
 
 def table(rows: list[Row]) -> str:
     """For people."""
-    lines = [f"{'':46} {'figure':>9}  {'wanted':>8}  {'':5}  ours, theirs"]
+    width = max(46, *(len(row.name) for row in rows)) if rows else 46
+    lines = [f"{'':{width}} {'figure':>9}  {'wanted':>8}  {'':5}  ours, theirs"]
     for row in rows:
         sign = "≤" if row.at_most else "≥"
         wanted = f"{sign} {row.wanted:g} {row.unit}" if row.wanted is not None else ""
-        value = f"{row.value:.2f}" if row.unit in ("×", "s") else f"{row.value:.0f}"
-        lines.append(f"{row.name:46} {value + ' ' + row.unit:>9}  {wanted:>8}  {row.verdict:5}  {row.how}")
+        digits = {"×": 2, "s": 2, "ms": 1, "%": 1}.get(row.unit, 0)
+        value = f"{row.value:.{digits}f} {row.unit}"
+        lines.append(f"{row.name:{width}} {value:>9}  {wanted:>8}  {row.verdict:5}  {row.how}".rstrip())
     return "\n".join(lines)
 
 

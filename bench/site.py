@@ -128,9 +128,9 @@ def end(*processes: subprocess.Popen[Any]) -> None:
 
 
 class Site:
-    """Intercoms in a production workspace of a server of their own. Not started by itself."""
+    """A server with a production workspace for intercoms. Not started by itself."""
 
-    def __init__(self, folder: Path, units: Units, *, per_account: int = 10) -> None:
+    def __init__(self, folder: Path, units: Units) -> None:
         self.units = units
         self.server = Server(folder / "site", env={"DOORWARD_RATE_LIMITS": "off", "DOORWARD_LOG_LEVEL": "error"})
         data = ("--data-dir", str(self.server.data_dir))
@@ -139,9 +139,14 @@ class Site:
             raise Failed(f"no workspace could be made: {made.stderr}")
         self.workspace_id = made.stdout.strip()
         self.key = self.server.api_key("--workspace", self.workspace_id)
-        self.ids = seed.connect(self.server.data_dir, self.workspace_id, units.devices, per_account=per_account)
+        self.headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        self.ids: list[str] = []
         self._line: Line | None = None
         self._db: sqlite3.Connection | None = None
+
+    def connect(self, per_account: int = 10) -> None:
+        """Put the intercoms into the stopped server's workspace; their device ids are in `ids` then."""
+        self.ids = seed.connect(self.server.data_dir, self.workspace_id, self.units.devices, per_account=per_account)
 
     def start(self) -> float:
         """Start the server; seconds until it answers."""
@@ -158,8 +163,7 @@ class Site:
         """One call, on the one connection."""
         if self._line is None:
             self._line = Line(self.server.url)
-        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
-        status, _, answer = self._line.send("POST", path, headers, json.dumps(body))
+        status, _, answer = self._line.send("POST", path, self.headers, json.dumps(body))
         if status != 200:
             raise Failed(f"{path} with {body}: {status} {answer!r}")
         done: dict[str, Any] = json.loads(answer)
@@ -203,14 +207,14 @@ class Site:
 
 
 @contextlib.contextmanager
-def site_of(count: int, *, use_tls: bool = False, users: int = 0, per_account: int = 10) -> Iterator[Site]:
-    """Intercoms and their server, the server not started yet. Nothing is left behind."""
+def site_of(count: int, *, use_tls: bool = False, users: int = 0) -> Iterator[Site]:
+    """Intercoms and a server, not started yet, that does not know them yet. Nothing is left behind."""
     nofile.raise_limit()
     folder = Path(tempfile.mkdtemp(prefix="doorward-bench-"))
     units: Units | None = None
     try:
         units = Units(count, use_tls=use_tls, users=users)
-        with Site(folder, units, per_account=per_account) as made:
+        with Site(folder, units) as made:
             yield made
     finally:
         if units is not None:

@@ -28,7 +28,7 @@ from doorward.providers.my_2n.emulator.control import control_app  # noqa: E402
 PIN = "112233"
 PULSE_S = 1
 """How long a switch stays on."""
-ROOM = 1_000
+ROOM = 10_000
 """Users that fit besides."""
 SPAN = 250
 """Addresses of a /24 in use."""
