@@ -103,9 +103,10 @@ class Field:
         self.targets: dict[str, Target] = {}
         self.started_s: dict[str, float] = {}
 
-    def doorward(self, name: str, n_devices: int, n_events: int, *, intercom_url: str | None = None) -> Target:
-        """A Doorward with six logins' virtual intercoms, and seeded devices and events."""
-        server = Server(self.folder / name)
+    def doorward(self, name: str, n_devices: int, n_events: int, *, intercom: dict[str, Any] | None = None) -> Target:
+        """A Doorward with six logins' virtual intercoms, and seeded devices and events; in a production workspace,
+        an intercom at an address of its own."""
+        server = Server(self.folder / name, env={"DOORWARD_RATE_LIMITS": "off"})
         with server:
             key = server.api_key()
             for number in range(LOGINS):
@@ -121,9 +122,13 @@ class Field:
             first["workspace_id"],
             n_devices=n_devices,
             n_events=n_events,
-            url=intercom_url,
         )
         say(f"  seeded {n_devices:,} devices and {n_events:,} events in {time.monotonic() - began:.1f} s")
+        real: dict[str, Any] = {}
+        if intercom is not None:
+            workspace = server.run("workspace", "create", "Bench", "--production", "--data-dir", str(server.data_dir))
+            real["intercom_key"] = server.api_key("--workspace", workspace.stdout.strip())
+            real["intercom"] = seed.connect(server.data_dir, workspace.stdout.strip(), [intercom])[0]
         times = []
         for _ in range(self.sizes.starts):
             began = time.monotonic()
@@ -135,7 +140,7 @@ class Field:
         assert server.process is not None
         self.processes.append(server.process)
         everything = post(server.url, key, "/devices/list", limit=1000)["devices"]
-        seeded = [d for d in everything if d["device_id"] not in (*intercoms, filled.intercom)]
+        seeded = [d for d in everything if d["device_id"] not in intercoms]
         # Right in the middle: as many events before the page as after it.
         since = iso(filled.first_event_at + (n_events // 2) * seed.STEP_MS)
         page = post(server.url, key, "/events/list", since=since, limit=100)["events"]
@@ -146,7 +151,7 @@ class Field:
             "device": (seeded or everything)[0],
             "event": page[0],
             "since": since,
-            "intercom": filled.intercom,
+            **real,
         }
         target = self.targets[name] = Target(name, server.url, key, server.process, data)
         return target
@@ -210,15 +215,15 @@ class Field:
         target = self.targets[name] = Target(name, f"http://127.0.0.1:{port}", "none", process, like.data)
         return target
 
-    def emulator(self) -> str:
-        """An emulated intercom in a process of its own: its address."""
+    def emulator(self) -> dict[str, Any]:
+        """An emulated intercom in a process of its own: its address and serial number."""
         process = subprocess.Popen(
             [*command(), "emulator", "2n", "--port", "0"], env=clean_environment(), stdout=subprocess.PIPE
         )
         self.processes.append(process)
         assert process.stdout is not None
-        url: str = json.loads(process.stdout.readline())["devices"][0]["url"]
-        return url
+        unit: dict[str, Any] = json.loads(process.stdout.readline())["devices"][0]
+        return {**unit, "pin": None}
 
     def close(self) -> None:
         """End what was started."""
@@ -431,9 +436,9 @@ def unlock_against_digest(made: Field, sizes: Sizes, emulator_url: str) -> dict[
     target = made.targets["few"]
     line = Line(target.url)
     digest = Digest(emulator_url)
-    headers = {"Authorization": f"Bearer {target.key}", "Content-Type": "application/json"}
 
-    def unlocks(device_id: str) -> Callable[[], None]:
+    def unlocks(device_id: str, key: str) -> Callable[[], None]:
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         text = body(device_id=device_id)
 
         def unlock() -> None:
@@ -452,9 +457,9 @@ def unlock_against_digest(made: Field, sizes: Sizes, emulator_url: str) -> dict[
         con.execute("INSERT INTO plain VALUES (?)", ("x" * 500,))
 
     calls = {
-        "intercom": unlocks(target.data["intercom"]),
+        "intercom": unlocks(target.data["intercom"], target.data["intercom_key"]),
         "digest": lambda: digest.call("/api/switch/ctrl?switch=1&action=trigger"),
-        "virtual": unlocks(target.data["intercoms"][0]),
+        "virtual": unlocks(target.data["intercoms"][0], target.key),
         "insert": insert,
     }
     took: dict[str, list[float]] = {name: [] for name in calls}
@@ -539,12 +544,14 @@ def rows_of(results: Measured, digest: dict[str, float], made: Field, idle: dict
 
 def table(rows: list[Row]) -> str:
     """For people."""
-    lines = [f"{'':46} {'figure':>9}  {'wanted':>8}  {'':5}  ours, theirs"]
+    width = max(46, *(len(row.name) for row in rows)) if rows else 46
+    lines = [f"{'':{width}} {'figure':>9}  {'wanted':>8}  {'':5}  ours, theirs"]
     for row in rows:
         sign = "≤" if row.at_most else "≥"
         wanted = f"{sign} {row.wanted:g} {row.unit}" if row.wanted is not None else ""
-        value = f"{row.value:.2f}" if row.unit in ("×", "s") else f"{row.value:.0f}"
-        lines.append(f"{row.name:46} {value + ' ' + row.unit:>9}  {wanted:>8}  {row.verdict:5}  {row.how}")
+        digits = {"×": 2, "s": 2, "ms": 1, "%": 1}.get(row.unit, 0)
+        value = f"{row.value:.{digits}f} {row.unit}"
+        lines.append(f"{row.name:{width}} {value:>9}  {wanted:>8}  {row.verdict:5}  {row.how}".rstrip())
     return "\n".join(lines)
 
 
@@ -591,8 +598,8 @@ def main() -> None:
     began = time.monotonic()
     with field_of(sizes) as made:
         say("Starting the servers")
-        emulator_url = made.emulator()
-        few = made.doorward("few", sizes.few, sizes.few_events, intercom_url=emulator_url)
+        intercom = made.emulator()
+        few = made.doorward("few", sizes.few, sizes.few_events, intercom=intercom)
         made.doorward("many", sizes.many, sizes.many_events)
         made.fake("fake few", few, sizes.few, sizes.few_events)
         made.fake("fake many", few, sizes.many, 0)
@@ -600,7 +607,7 @@ def main() -> None:
         idle = {name: target.memory_mb for name, target in made.targets.items()}
         say(f"Measuring with {tool}: {sizes.rounds} rounds of {sizes.seconds:g} s each")
         results = measure(made, sizes, tool)
-        digest = unlock_against_digest(made, sizes, emulator_url)
+        digest = unlock_against_digest(made, sizes, intercom["url"])
         rows = rows_of(results, digest, made, idle)
         loaded = {name: target.memory_mb for name, target in made.targets.items()}
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"

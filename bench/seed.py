@@ -1,21 +1,26 @@
 """Fills a stopped server's SQLite file with many devices and events, through the server's own store.
 
-They are copies of what connecting a virtual intercom leaves, without a login of their own: they are listed, read and
-given codes as any other, and nobody talks to them. One more may stand at an address of its own, as a real one does.
+`fill` copies what connecting a virtual intercom leaves, without a login of their own: they are listed, read and given
+codes as any other, and nobody talks to them. `connect` adds intercoms at addresses of their own to a production
+workspace, by the rules of the connect webview, as if each had been out of reach just after its login.
 """
 
 import asyncio
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from doorward.app import make_core
 from doorward.clock import Clock
-from doorward.core.devices import LOGIN
-from doorward.crypto import Vault, load_master
+from doorward.config import Config
+from doorward.core import accounts
+from doorward.core.context import Core
 from doorward.ids import new_id
+from doorward.providers.base import AccountLogin, OfferedDevice
 from doorward.store import devices, events
 from doorward.store.db import Tx, Where, insert
 from doorward.store.open import open_store
@@ -32,17 +37,13 @@ class Filled:
 
     first_event_at: int
     """Milliseconds; the others follow `STEP_MS` apart."""
-    intercom: str | None
-    """The id of the device at an address of its own."""
 
 
 async def _many(tx: Tx, sql: str, rows: list[tuple[Any, ...]]) -> None:
     await tx.many(sql, rows)
 
 
-async def _fill(
-    data_dir: Path, connected_account_id: str, workspace_id: str, n_devices: int, n_events: int, url: str | None
-) -> Filled:
+async def _fill(data_dir: Path, connected_account_id: str, workspace_id: str, n_devices: int, n_events: int) -> Filled:
     clock = Clock()
     db = await open_store(data_dir, None, clock=clock)
     try:
@@ -64,22 +65,6 @@ async def _fill(
                 for i, device_id in enumerate(ids[at : at + CHUNK])
             ]
             await db.write(_many, sql, rows)
-
-        intercom = None
-        if url is not None:
-            vault = Vault(load_master(data_dir, None))
-            assert like.secret_sealed is not None
-            secret = vault.open_json(like.secret_sealed, LOGIN) | {"url": url}
-            intercom = new_id()
-            row = msgspec.structs.replace(
-                like,
-                device_id=intercom,
-                ref="54-0000-0001",
-                name="Own address",
-                secret_sealed=vault.seal_json(secret, LOGIN),
-                created_at=clock.now(),
-            )
-            await db.write(_many, sql, [msgspec.structs.astuple(row)])
 
         where = Where()
         where.add("workspace_id = {}", workspace_id)
@@ -111,19 +96,56 @@ async def _fill(
                 )
                 rows.append(msgspec.structs.astuple(event))
             await db.write(_many, sql, rows)
-        return Filled(start, intercom)
+        return Filled(start)
     finally:
         await db.close()
 
 
-def fill(
-    data_dir: Path,
-    connected_account_id: str,
-    workspace_id: str,
-    *,
-    n_devices: int,
-    n_events: int,
-    url: str | None = None,
-) -> Filled:
-    """Add devices and events, and a device at `url`, whose login is that of the virtual ones."""
-    return asyncio.run(_fill(data_dir, connected_account_id, workspace_id, n_devices, n_events, url))
+def fill(data_dir: Path, connected_account_id: str, workspace_id: str, *, n_devices: int, n_events: int) -> Filled:
+    """Add devices and events."""
+    return asyncio.run(_fill(data_dir, connected_account_id, workspace_id, n_devices, n_events))
+
+
+# ---------------------------------------------------------------- intercoms at addresses
+
+Unit = Mapping[str, Any]
+"""`url`, `serial`, and over TLS the certificate's `pin`."""
+
+
+async def _account(tx: Tx, core: Core, workspace_id: str, site: str, units: Sequence[Unit]) -> list[str]:
+    provider = core.providers["my_2n"]
+    offered = [OfferedDevice(unit["serial"], f"Intercom {unit['serial']}") for unit in units]
+    identity = {"username": site}
+    login = AccountLogin(identity, display_name=site, secret={}, devices=tuple(offered), is_direct=True)
+    terms = accounts.Terms(True, "[]", "{}", None)
+    account, is_new = await accounts.connect(tx, core, workspace_id, provider, login, offered, terms, new_id())
+    chosen = [
+        accounts.ChosenDevice(
+            one,
+            {"url": unit["url"], "pin": unit["pin"], "username": "jane", "password": "1234", "switch": 1},
+            None,
+        )
+        for one, unit in zip(offered, units, strict=True)
+    ]
+    rows = await accounts.add_devices(tx, core, account, provider, chosen, is_new=is_new, is_direct=True)
+    return [row.device_id for row in rows]
+
+
+async def _connect(data_dir: Path, workspace_id: str, units: Sequence[Unit], per_account: int) -> list[str]:
+    clock = Clock()
+    config = Config.model_validate({"data_dir": data_dir})
+    db = await open_store(data_dir, None, clock=clock)
+    try:
+        core = make_core(config, db, clock)
+        ids: list[str] = []
+        for at in range(0, len(units), per_account):
+            some = units[at : at + per_account]
+            ids += await db.write(_account, core, workspace_id, f"Site {at}", some)
+        return ids
+    finally:
+        await db.close()
+
+
+def connect(data_dir: Path, workspace_id: str, units: Sequence[Unit], *, per_account: int = 10) -> list[str]:
+    """Add intercoms to a production workspace, so many in each account; their device ids, in order."""
+    return asyncio.run(_connect(data_dir, workspace_id, units, per_account))
