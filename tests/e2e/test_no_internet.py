@@ -30,6 +30,7 @@ CHOSEN = (
     "test_restart.py::test_a_code_survives_a_kill",
     "test_restart.py::test_a_virtual_intercom_remembers",
     "test_restart.py::test_a_half_filled_page_goes_on_after_a_restart",
+    "test_real_intercom.py::test_a_real_door_from_its_address_to_its_events",
 )
 PATIENCE_S = 240
 WAYS = (("--net",), ("--map-root-user", "--net"))
