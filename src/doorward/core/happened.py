@@ -50,21 +50,31 @@ _ALARM_TEXTS = {
 
 
 async def apply(
-    tx: Tx, core: Core, workspace_id: str, device_id: str, happened: DeviceEvent, *, is_past: bool = False
+    tx: Tx,
+    core: Core,
+    workspace_id: str,
+    device_id: str,
+    happened: DeviceEvent,
+    *,
+    is_past: bool = False,
+    login: str | None = None,
 ) -> None:
     """Something happened at a device: once for each of its keys, whatever is told twice.
 
     `is_past`: it comes out of the device's memory, after nobody listened for a while. A report follows that has the
-    last word on how the device stands.
+    last word on how the device stands. `login`: the sealed login of the link that tells it; one that was replaced
+    meanwhile may have watched another door of the device.
     """
+    await tx.lock("device", workspace_id, device_id)
+    row = await store.get(tx, workspace_id, device_id)
+    if row is None:
+        return
+    if login is not None and row.secret_sealed != login and isinstance(happened, StateRead | LockMoved):
+        return
     if isinstance(happened, StateRead):
         await devices.report(tx, core, workspace_id, device_id, happened.report, of_watch=True)
         return
     if happened.occurred_at < core.clock.now() - OLDEST_MS:
-        return
-    await tx.lock("device", workspace_id, device_id)
-    row = await store.get(tx, workspace_id, device_id)
-    if row is None:
         return
     if isinstance(happened, AlarmsForgotten):
         await _set_warnings(tx, row, problems.without(row.warnings_json, *(alarm.value for alarm in Alarm)))

@@ -107,7 +107,8 @@ class Watcher:
             row = await store.get(core.db.read, workspace_id, device_id)
             if row is None or row.locked == int(happened.locked):
                 return
-        await core.db.write(rules.apply, core, workspace_id, device_id, happened, is_past=is_past)
+        told = (core, workspace_id, device_id, happened)
+        await core.db.write(rules.apply, *told, is_past=is_past, login=device.secret_sealed)
         if isinstance(happened, StateRead):
             self._reconciler.ask_read(device_id)
             await core.db.write(self._look_at_codes, workspace_id, device_id, 0)
