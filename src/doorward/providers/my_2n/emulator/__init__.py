@@ -21,6 +21,7 @@ Layers, each importing only those before it: `errors`, `quirks`, `model` → `fi
 """
 
 from .auth import Account, Privilege, Service, ServiceSettings
+from .firmware import CURRENT, FIRMWARES, NEW, OLD, Firmware
 from .listener import Listener
 from .model import ACCESS_UNIT, MODELS, SOLO, STYLE, UNI, VERSO, Model
 from .ports import DoorConfig
@@ -32,7 +33,11 @@ from .unit import Unit
 
 __all__ = [
     "ACCESS_UNIT",
+    "CURRENT",
+    "FIRMWARES",
     "MODELS",
+    "NEW",
+    "OLD",
     "SOLO",
     "STYLE",
     "UNI",
@@ -40,6 +45,7 @@ __all__ = [
     "Account",
     "DoorConfig",
     "Emulated",
+    "Firmware",
     "Listener",
     "Model",
     "Options",
