@@ -64,6 +64,11 @@ class Fault:
     old: Directory | None = None
     """For `older-read`: what is shown."""
 
+    @property
+    def refuses_connections(self) -> bool:
+        """Does it cut connections, whatever is asked over them?"""
+        return self.kind in REFUSING and self.path is None
+
 
 class Faults:
     """The armed faults of one intercom."""
@@ -124,7 +129,7 @@ class Faults:
 
     def refuses_all(self) -> bool:
         """Are new connections to be cut, whatever they want? Uses up one occurrence."""
-        return any(self.take(fault.kind, "") for fault in self.armed() if fault.kind in REFUSING and fault.path is None)
+        return any(self.take(fault.kind, "") for fault in self.armed() if fault.refuses_connections)
 
     def refuses(self, path: str) -> bool:
         """Is a request to be cut before anything is done? Uses up one occurrence."""

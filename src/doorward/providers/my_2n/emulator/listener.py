@@ -45,10 +45,24 @@ class Listener:
         """
         if self._server is not None:
             return
+        await self._serve(self.port)
+
+    async def _serve(self, port: int) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._connection, self.host, self.port, ssl=self._context, backlog=128)
+        server = await loop.create_server(self._connection, self.host, port, ssl=self._context, backlog=128)
         self._server = server
         self.port = server.sockets[0].getsockname()[1]
+
+    async def move(self, port: int) -> None:
+        """Serve at another port; 0 takes a free one. Connections are cut.
+
+        Raises: OSError when it is taken; the intercom stays where it is.
+        """
+        before = self._server
+        await self._serve(port)
+        if before is not None:
+            before.close()
+        self.emulated.drop()
 
     def _connection(self) -> asyncio.Protocol:
         if self.unit.is_off or self.unit.faults.refuses_all():

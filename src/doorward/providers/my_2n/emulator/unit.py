@@ -237,6 +237,15 @@ class Unit:
         elif self.on_change is not None:
             self.on_change()
 
+    async def renew_directory(self, *, empty: bool) -> None:
+        """A new series, as after a restored backup; without the entries, as after a factory reset."""
+        self.settle()
+        if empty:
+            self.directory.reset()
+        else:
+            self.directory.renew()
+        await self.directory_changed(-1)
+
     def _save_directory(self, at: int) -> None:
         self.directory_save_at = None
         if self.quirks.power_cut_loses_unsaved:
