@@ -1,4 +1,7 @@
-"""The control plane's actions that an administrator would do, and those only a test does: settings, directory, faults."""
+"""The control plane's actions that an administrator would do, and those only a test does.
+
+Settings, the directory, faults, and what was received.
+"""
 
 import uuid as uuids
 from collections.abc import Callable

@@ -16,17 +16,27 @@ class Listener:
     A second socket holds the port while it is closed: clients are refused, and nobody else can take it.
     """
 
-    def __init__(self, unit: Unit, *, host: str = "127.0.0.1", port: int = 0, use_tls: bool = False) -> None:
-        """Port 0: a free one."""
+    def __init__(
+        self,
+        unit: Unit,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        use_tls: bool = False,
+        certificate: tuple[bytes, bytes] | None = None,
+    ) -> None:
+        """Port 0: a free one. `certificate` is one with its key, PEM; None: a new one."""
         self.unit = unit
         self.host = host
         self.port = port
         self.fingerprint: str | None = None
         """SHA-256 of the certificate in use, hex; None without TLS."""
+        self.certificate = certificate
+        """The certificate and its key, PEM; kept, but not in use, without TLS."""
         self._context: ssl.SSLContext | None = None
         if use_tls:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.new_certificate()
+            self._use(certificate or tls.self_signed(unit.serial))
         self.emulated = Emulated(unit)
         self._server: asyncio.Server | None = None
         self._holder: socket.socket | None = None
@@ -101,11 +111,15 @@ class Listener:
         """Replace the certificate, cut the connections; its fingerprint, or None without TLS."""
         if self._context is None:
             return None
-        certificate, key = tls.self_signed(self.unit.serial)
-        tls.load(self._context, certificate, key)
-        if self.fingerprint is not None:
-            self.emulated.drop()
-        self.fingerprint = tls.fingerprint(certificate)
+        fingerprint = self._use(tls.self_signed(self.unit.serial))
+        self.emulated.drop()
+        return fingerprint
+
+    def _use(self, certificate: tuple[bytes, bytes]) -> str:
+        assert self._context is not None
+        tls.load(self._context, *certificate)
+        self.certificate = certificate
+        self.fingerprint = tls.fingerprint(certificate[0])
         return self.fingerprint
 
     async def close(self) -> None:
