@@ -58,12 +58,14 @@ async def test_what_the_directory_acknowledged_is_in_the_file(tmp_path: Path) ->
 
 
 async def test_a_login_goes_on_after_a_restart(tmp_path: Path) -> None:
-    async with await start_units(state=tmp_path) as running, aiohttp.ClientSession() as session:
-        async with session.get(f"{running.urls[0]}/api/switch/status") as reply:
-            header = answer(reply.headers["WWW-Authenticate"], "/api/switch/status")
-    async with await start_units(state=tmp_path) as running, aiohttp.ClientSession() as session:
-        url = f"{running.urls[0]}/api/switch/status"
-        async with session.get(url, headers={"Authorization": header}) as reply:
+    path = "/api/switch/status"
+    async with aiohttp.ClientSession() as session:
+        async with await start_units(state=tmp_path) as running, session.get(running.urls[0] + path) as reply:
+            header = {"Authorization": answer(reply.headers["WWW-Authenticate"], path)}
+        async with (
+            await start_units(state=tmp_path) as running,
+            session.get(running.urls[0] + path, headers=header) as reply,
+        ):
             assert reply.status == 200
 
 
