@@ -61,7 +61,8 @@ format: dev ## format the code, and fix what can be fixed
 	@$(BIN)/ruff check --fix
 
 docs: install ## write the generated pages of docs/ anew
-	@exec $(BIN)/python tools/coverage.py --write
+	@$(BIN)/python tools/coverage.py --write
+	@exec $(BIN)/python tools/emulator_page.py --write
 
 clean: ## remove what the targets above have made
 	rm -rf $(VENV) .cache $(NPM)/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -12,9 +12,9 @@ KINDS: Final[dict[str, str]] = {
     "half-open": "nothing is done and nothing is answered; after `seconds`, if given, the line drops",
     "refuse": "connections are cut before anything is read",
     "busy-config": "as `refuse`, for 15 seconds: a configuration is being uploaded",
-    "stale-nonce": "a good Digest answer is met by 401 with `stale=true`; once",
-    "forget-nonces": "every nonce handed out becomes unknown: a plain 401; once",
-    "transient-401": "a right password is met by 401, the nonce stays good; once",
+    "stale-nonce": "a good Digest answer is met by 401 with `stale=true`",
+    "forget-nonces": "every nonce handed out becomes unknown: a plain 401",
+    "transient-401": "a right password is met by 401, the nonce stays good",
     "no-privilege": "code 10, whatever the account may do",
     "unlicensed": "code 5 on all but `system/*`, as firmware before 2.35 answers without its licence",
     "http-500": "a text page with status 500; nothing is done",
@@ -22,11 +22,11 @@ KINDS: Final[dict[str, str]] = {
     "http-503": "the same with 503",
     "truncate": "the request is carried out, the reply breaks off in its middle",
     "bad-json": "the request is carried out, the reply is whole and no JSON",
-    "channel-gone": "a pull finds its log channel expired (code 12); once",
+    "channel-gone": "a pull finds its log channel expired (code 12)",
     "late-poll": "an empty long poll is answered `seconds` (5) after its time-out",
     "drop-poll": "a long poll is cut after `seconds` (at once), its channel and events stay",
-    "duplicate-events": "the events of a pull come again with the next one; once",
-    "skip-ids": "ids jump ahead before an event; `path` is part of the event's name; once",
+    "duplicate-events": "the events of a pull come again with the next one",
+    "skip-ids": "ids jump ahead before an event; `path` is part of the event's name",
     "older-read": "`dir/query` and `dir/get` answer as the directory stood when this was armed",
     "partial-read": "`dir/query` leaves out the later half of what changed",
     "no-users": "`dir/query` answers without `users`",
@@ -35,7 +35,7 @@ KINDS: Final[dict[str, str]] = {
     "another entry has are",
 }
 """Every fault and what it does; a number in brackets is what stands for a missing `seconds`."""
-_ONCE: Final = frozenset(
+ONCE: Final = frozenset(
     {"stale-nonce", "forget-nonces", "transient-401", "channel-gone", "duplicate-events", "skip-ids"}
 )
 """Armed without a limit, these would lock every client out or never end; they strike once unless told otherwise."""
@@ -93,7 +93,7 @@ class Faults:
             raise ValueError(f"There is no fault {kind!r}; known: {', '.join(sorted(KINDS))}.")
         if (times is not None and times < 1) or (seconds is not None and seconds < 0):
             raise ValueError("`times` is at least 1 and `seconds` is not negative.")
-        if kind in _ONCE and times is None and seconds is None:
+        if kind in ONCE and times is None and seconds is None:
             times = 1
         if kind == "busy-config" and seconds is None:
             seconds = BUSY_S
