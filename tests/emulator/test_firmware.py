@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from doorward.clock import ManualClock
-from doorward.providers.my_2n.emulator import NEW, OLD, SOLO, Firmware, Unit, start_units
+from doorward.clock import Clock, ManualClock
+from doorward.providers.base import Unsupported, WantedCode
+from doorward.providers.my_2n.client import TwoNClient
+from doorward.providers.my_2n.driver import TwoNLink
+from doorward.providers.my_2n.emulator import NEW, OLD, SOLO, Firmware, SwitchConfig, Unit, start_units
 from doorward.providers.my_2n.emulator.firmware import UNHEARD_EVENT, UNHEARD_OF
 
-from .client import Device, user
+from .client import ANN, Device, user
 
 
 async def intercom_with(firmware: Firmware) -> AsyncIterator[Device]:
@@ -85,3 +88,25 @@ async def test_future_firmware_says_things_nobody_knows(new: Device) -> None:
 def test_a_snapshot_keeps_the_firmware() -> None:
     again = Unit.restore(Unit(SOLO, firmware=OLD).snapshot())
     assert (again.model, again.firmware, again.quirks.history) == (SOLO, OLD, 500)
+
+
+@pytest.mark.parametrize("firmware", [OLD, NEW])
+async def test_our_own_driver_opens_doors_of_any_generation(firmware: Firmware) -> None:
+    async with await start_units(firmware=firmware, switches=[SwitchConfig(mode="bistable")]) as running:
+
+        async def connect(_ref: str, _login: object) -> TwoNClient:
+            return TwoNClient(running.urls[0], "jane", "1234")
+
+        link = TwoNLink("w", {"54-1": {"username": "jane", "password": "1234", "device_id": 7}}, connect, Clock())
+        assert (await link.unlock("54-1", 5.0)).confirmed
+        assert running.units[0].switches[1].active
+        assert (await link.lock("54-1", 5.0)).confirmed
+        assert (await link.read_device("54-1")).locked is True
+        code = WantedCode(code_id="c", ref=ANN, name="Guest", pin="40718")
+        if firmware is OLD:
+            with pytest.raises(Unsupported):
+                await link.set_code("54-1", code)
+        else:
+            await link.set_code("54-1", code)
+            assert [entry.get("access.pin") for entry in running.units[0].directory.live()] == ["40718"]
+        await link.close()
