@@ -8,6 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 NPM := tests/npm
 OLD_SDK := .cache/seamapi-python
+NEW_CLIENT := .cache/py2n-intercom
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -64,7 +65,8 @@ format: dev ## format the code, and fix what can be fixed
 	@$(BIN)/ruff check --fix
 
 docs: install ## write the generated pages of docs/ anew
-	@exec $(BIN)/python tools/coverage.py --write
+	@$(BIN)/python tools/coverage.py --write
+	@exec $(BIN)/python tools/emulator_page.py --write
 
 clean: ## remove what the targets above have made
 	rm -rf $(VENV) .cache $(NPM)/node_modules .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -72,7 +74,7 @@ clean: ## remove what the targets above have made
 # ---------------------------------------------------------------- what the targets need
 
 .PHONY: dev npm system
-dev: $(VENV)/.dev $(OLD_SDK)/.installed
+dev: $(VENV)/.dev $(OLD_SDK)/.installed $(NEW_CLIENT)/.installed
 npm: $(NPM)/node_modules/.package-lock.json
 
 system:
@@ -97,6 +99,12 @@ $(VENV)/.dev: $(VENV)/.installed
 $(OLD_SDK)/.installed: $(VENV)/.installed
 	@rm -rf $(OLD_SDK)
 	@$(BIN)/python -m pip install -qq --group old-sdk --target $(OLD_SDK)
+	@touch $@
+
+# A 2N client that says it wants Python 3.12 or newer and runs on 3.11 as it is; aiohttp it finds in the environment.
+$(NEW_CLIENT)/.installed: $(VENV)/.installed
+	@rm -rf $(NEW_CLIENT)
+	@$(BIN)/python -m pip install -qq --group new-client --no-deps --ignore-requires-python --target $(NEW_CLIENT)
 	@touch $@
 
 $(NPM)/node_modules/.package-lock.json: $(NPM)/package.json $(NPM)/package-lock.json $(NPM)/.npmrc

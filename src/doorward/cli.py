@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import ValidationError
 
-from doorward import __version__
+from doorward import __version__, emulator_cli
 from doorward.config import Config
 
 T = TypeVar("T")
@@ -23,11 +23,10 @@ app = typer.Typer(
 api_key = typer.Typer(help="API keys.", no_args_is_help=True)
 pat = typer.Typer(help="Personal access tokens.", no_args_is_help=True)
 workspace = typer.Typer(help="Workspaces.", no_args_is_help=True)
-emulator = typer.Typer(help="Emulated devices.", no_args_is_help=True)
 app.add_typer(api_key, name="api-key")
 app.add_typer(pat, name="pat")
 app.add_typer(workspace, name="workspace")
-app.add_typer(emulator, name="emulator")
+app.add_typer(emulator_cli.app, name="emulator")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the database and the secret key live.")]
 DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="postgresql://…: use PostgreSQL.")]
@@ -157,24 +156,3 @@ def workspace_create(
     config = configured(data_dir=data_dir, database_url=database_url)
     row = stored(config, lambda db, now: db.write(workspaces.create, now, name, is_sandbox=not production))
     typer.echo(row.workspace_id)
-
-
-@emulator.command("2n")
-def emulator_2n(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="First TCP port; 0 takes free ones.")] = 8100,
-    count: Annotated[int, typer.Option(help="How many intercoms, on consecutive ports.", min=1, max=1000)] = 1,
-    tls: Annotated[bool, typer.Option("--tls", help="HTTPS with a self-signed certificate.")] = False,
-    user: Annotated[str, typer.Option(help="HTTP API account.")] = "jane",
-    password: Annotated[str, typer.Option(help="Its password.")] = "1234",  # noqa: S107 - the documented example
-    control_port: Annotated[int | None, typer.Option(help="Control plane on this loopback port.")] = None,
-) -> None:
-    """Run emulated 2N IP intercoms until stopped; prints one line of JSON when they are ready."""
-    from doorward.providers.my_2n.emulator import Options
-    from doorward.providers.my_2n.emulator import serve as run
-
-    asyncio.run(
-        run(
-            Options(host=host, port=port, count=count, tls=tls, user=user, password=password, control_port=control_port)
-        )
-    )

@@ -17,10 +17,13 @@ from doorward.providers.my_2n.emulator import (
     Model,
     Privilege,
     Quirks,
+    Running,
     SwitchConfig,
     Unit,
     start_units,
 )
+
+ANN = "5c7a3f10-90ab-4d5e-8f01-2233445566aa"
 
 
 class Device:
@@ -96,6 +99,24 @@ class Device:
             found += [(event["event"], event["params"]) for event in events]
         await self.ok("log/unsubscribe", id=channel)
         return [event for event in found if not names or event[0] in names]
+
+
+class Control:
+    """A client of the control plane, and one of the intercom it controls."""
+
+    def __init__(self, running: Running, session: aiohttp.ClientSession, clock: ManualClock) -> None:
+        self.running = running
+        self.session = session
+        self.clock = clock
+        self.unit = running.units[0]
+
+    async def __call__(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
+        url = f"{self.running.control_url}/devices/{self.unit.serial}{path}"
+        async with self.session.request(method, url, json=body) as response:
+            result = await response.json()
+            assert response.status == status, result
+            assert (status < 400) == ("error" not in result)
+            return result
 
 
 @contextlib.asynccontextmanager

@@ -5,49 +5,14 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from doorward.clock import ManualClock
-from doorward.providers.my_2n.emulator import Options, Privilege, Running, serve, start_units
+from doorward.providers.my_2n.emulator import Options, Privilege, serve, start_units
 
-from .client import Device, user
-
-ANN = "5c7a3f10-90ab-4d5e-8f01-2233445566aa"
-
-
-class Control:
-    """A client of the control plane, and one of the intercom it controls."""
-
-    def __init__(self, running: Running, session: aiohttp.ClientSession, clock: ManualClock) -> None:
-        self.running = running
-        self.session = session
-        self.clock = clock
-        self.unit = running.units[0]
-
-    async def __call__(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
-        url = f"{self.running.control_url}/devices/{self.unit.serial}{path}"
-        async with self.session.request(method, url, json=body) as response:
-            result = await response.json()
-            assert response.status == status, result
-            assert (status < 400) == ("error" not in result)
-            return result
-
-
-@pytest.fixture
-async def control() -> AsyncIterator[Control]:
-    clock = ManualClock()
-    async with await start_units(2, clock=clock, control_port=0) as running, aiohttp.ClientSession() as session:
-        yield Control(running, session, clock)
-
-
-@pytest.fixture
-async def client(control: Control) -> AsyncIterator[Device]:
-    async with aiohttp.ClientSession(middlewares=[aiohttp.DigestAuthMiddleware("jane", "1234")]) as session:
-        yield Device(control.running.listeners[0], session, control.clock)
+from .client import ANN, Control, Device, user
 
 
 async def test_devices_are_listed_with_their_state_and_no_secrets(control: Control) -> None:

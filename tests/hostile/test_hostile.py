@@ -48,4 +48,4 @@ def test_after_quiet_all_is_as_wanted_or_says_why_on_postgresql(postgres: Cluste
 
 
 def test_the_table_names_faults_that_exist() -> None:
-    assert set(TABLE) | NOT_HERE <= KINDS
+    assert set(TABLE) | NOT_HERE <= KINDS.keys()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from doorward.providers.base import AccessDenied, DeviceEvent, FoundCode, LockMoved, WantedCode, Written
@@ -68,7 +68,7 @@ def test_any_events_are_told_in_the_contracts_words_or_passed_over(
             assert event.reason.isalpha()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(lines, max_size=8))
 async def test_any_events_leave_the_watcher_alive(told: list[dict[str, Any]]) -> None:
     async with world(switch=MONOSTABLE) as w:
@@ -101,7 +101,7 @@ def test_names_fit_and_are_cleaned_for_good(name: str) -> None:
 moments = st.none() | st.integers(0, 4_102_444_800_000)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.tuples(st.from_regex(r"[0-9]{2,15}", fullmatch=True), st.text(max_size=70), moments, moments),
@@ -144,7 +144,7 @@ rows = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(rows, max_size=3) | junk,
     st.fixed_dictionaries({}, optional={"series": junk, "timestamp": junk, "invalid": junk}),

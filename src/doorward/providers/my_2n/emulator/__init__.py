@@ -15,16 +15,17 @@ What a test or a simulation sees is a `Unit`: keys are pressed, cards shown, doo
     await serve(Options(port=8082))         # the command; until SIGTERM
 
 Layers, each importing only those before it: `errors`, `quirks`, `model` → `fields`, `auth`, `when` → `directory`,
-`log`, `switches`, `ports`, `calls`, `keypad`, `power`, `faults`, `access` →
-`snapshots`, `unit` → `call`, `functions*`, `table` → `http`, `server` →
-`tls`, `listener`, `control`, `run`. Everything the public sources leave open is a field of `Quirks`.
+`log`, `switches`, `ports`, `calls`, `keypad`, `power`, `faults`, `counters`, `firmware`, `access` →
+`snapshots`, `world`, `unit` → `call`, `functions*`, `table` → `mishaps`, `http`, `server` →
+`tls`, `listener`, `control*`, `keeper`, `run`. Everything the public sources leave open is a field of `Quirks`.
 """
 
 from .auth import Account, Privilege, Service, ServiceSettings
+from .firmware import CURRENT, FIRMWARES, NEW, OLD, Firmware
 from .listener import Listener
 from .model import ACCESS_UNIT, MODELS, SOLO, STYLE, UNI, VERSO, Model
 from .ports import DoorConfig
-from .quirks import Quirks
+from .quirks import Quirks, quirks_named
 from .run import Options, Running, serve, start_units
 from .server import Emulated, protocol_factory
 from .switches import SwitchConfig
@@ -32,7 +33,11 @@ from .unit import Unit
 
 __all__ = [
     "ACCESS_UNIT",
+    "CURRENT",
+    "FIRMWARES",
     "MODELS",
+    "NEW",
+    "OLD",
     "SOLO",
     "STYLE",
     "UNI",
@@ -40,6 +45,7 @@ __all__ = [
     "Account",
     "DoorConfig",
     "Emulated",
+    "Firmware",
     "Listener",
     "Model",
     "Options",
@@ -51,6 +57,7 @@ __all__ = [
     "SwitchConfig",
     "Unit",
     "protocol_factory",
+    "quirks_named",
     "serve",
     "start_units",
 ]

@@ -90,22 +90,32 @@ class Access:
                 return works
         return self._unknown_code(code, ap, session, now)
 
-    def swipe(self, uid: str, reader: str, now: int, *, ap: int = 0) -> bool:
-        """A card at a reader."""
+    def present(
+        self,
+        user: Entry | None,
+        event: str,
+        params: dict[str, Any],
+        now: int,
+        *,
+        ap: int,
+        kind: str | None,
+        has_direction: bool = True,
+    ) -> bool:
+        """A card, finger, telephone or number plate, and whose it is. `kind` is what `AccessLimited` calls it; None
+        does not count as a failure."""
         if self.points[ap].limited_until is not None:
             return False
         session = self._next_session()
-        user = next((u for u in self._house.directory.live() if _has_card(u, uid)), None)
 
         def tell(valid: bool) -> None:
-            params = {"ap": ap, "session": session, "direction": _direction(ap), "reader": reader, "uid": uid}
-            self._report("CardEntered", {**params, "uuid": user.uuid if user else "", "valid": valid}, now)
+            said = {"ap": ap, "session": session, **({"direction": _direction(ap)} if has_direction else {}), **params}
+            self._report(event, {**said, "uuid": user.uuid if user else "", "valid": valid}, now)
 
         if user is None:
             tell(False)
-            self._rejected(None, "invalidCredential", ap, session, now, kind="card")
+            self._rejected(None, "invalidCredential", ap, session, now, kind=kind)
             return False
-        return self._authenticate(user, ap, session, now, tell, kind="card")
+        return self._authenticate(user, ap, session, now, tell, kind=kind)
 
     def request(self, user: Entry | None, ap: int, now: int) -> str | None:
         """`accesspoint/grantaccess`: None when granted, else the `reason` of the reply."""
@@ -267,8 +277,3 @@ class Access:
 
 def _direction(ap: int) -> str:
     return "out" if ap else "in"
-
-
-def _has_card(user: Entry, uid: str) -> bool:
-    cards = (user.get("access.card[0]"), user.get("access.card[1]"))
-    return any(card and (uid.lower().endswith(card.lower()) or card.lower().endswith(uid.lower())) for card in cards)

@@ -237,9 +237,9 @@ class Gate:
         if self._failures:
             self._failures.pop(address, None)
 
-    def stale_challenge(self) -> Challenged:
-        """A challenge that calls a good nonce stale."""
-        return self._challenge("digest", stale=True)
+    def challenge(self, scheme: str, *, stale: bool = False) -> Challenged:
+        """A challenge for a caller whose password is right; `stale` calls a good nonce stale."""
+        return self._challenge(scheme, stale=stale)
 
     def _basic(self, text: str) -> Account | None:
         try:

@@ -250,6 +250,17 @@ class Directory:
         self._live = self.timestamp = self.invalid = 0
         self.series = _new_series()
 
+    def frozen(self) -> "Directory":
+        """A copy that later writes do not reach. An entry is replaced, never changed, so entries are shared."""
+        copy = Directory(self.schema, self._quirks)
+        copy.series, copy.timestamp, copy.invalid = self.series, self.timestamp, self.invalid
+        copy._entries, copy._live = dict(self._entries), self._live
+        return copy
+
+    def renew(self) -> None:
+        """A new series over the same entries, as assumed for a restored backup."""
+        self.series = _new_series()
+
     def save(self) -> dict[str, Any]:
         """Everything."""
         return {

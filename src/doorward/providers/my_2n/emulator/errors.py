@@ -10,6 +10,7 @@ NOT_SUPPORTED: Final = 1
 INVALID_PATH: Final = 2
 INVALID_METHOD: Final = 3
 DISABLED: Final = 4
+LICENSED: Final = 5
 INVALID_CONNECTION: Final = 7
 INVALID_AUTHENTICATION: Final = 8
 AUTHORIZATION_REQUIRED: Final = 9
@@ -27,6 +28,7 @@ DESCRIPTIONS: Final[dict[int, str]] = {
     INVALID_PATH: "invalid request path",
     INVALID_METHOD: "invalid request method",
     DISABLED: "function is disabled",
+    LICENSED: "function is licensed",
     INVALID_CONNECTION: "invalid connection type",
     INVALID_AUTHENTICATION: "invalid authentication method",
     AUTHORIZATION_REQUIRED: "authorization required",

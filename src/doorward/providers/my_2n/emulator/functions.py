@@ -23,7 +23,7 @@ def system_info(call: Call) -> Result:
     """system/info."""
     unit = call.unit
     digits = int(unit.serial.replace("-", "") or "0") & 0xFFFFFF
-    return {
+    info = {
         "devType": str(unit.model.variant_id),
         "variant": unit.model.variant,
         "variantId": unit.model.variant_id,
@@ -31,12 +31,13 @@ def system_info(call: Call) -> Result:
         "serialNumber": unit.serial,
         "macAddr": f"7C-1E-B3-{digits >> 16:02X}-{digits >> 8 & 0xFF:02X}-{digits & 0xFF:02X}",
         "hwVersion": unit.model.hw_version,
-        "swVersion": unit.model.sw_version,
+        "swVersion": unit.sw_version,
         "buildType": "release",
         "firmwarePackage": unit.model.firmware_package,
         "deviceName": unit.name,
         "bootUuid": unit.boot_uuid,
     }
+    return {name: value for name, value in info.items() if name not in unit.firmware.absent_info}
 
 
 def system_status(call: Call) -> Result:

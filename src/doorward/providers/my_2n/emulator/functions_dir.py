@@ -3,11 +3,14 @@
 Source: HTTP API manual, api/dir.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from . import errors
 from .call import Call, Result
+from .directory import Directory
 from .errors import ApiError, invalid, missing
+
+_QUERY: Final = "/api/dir/query"
 
 
 async def _written(call: Call, reply: dict[str, Any], before: int) -> Result:
@@ -21,6 +24,12 @@ def _users(call: Call) -> list[Any] | None:
     if users is not None and limit is not None and len(users) > limit:
         raise ApiError(errors.TOO_BIG, param="users")
     return users
+
+
+def _readable(call: Call, function: str) -> Directory:
+    """The directory, or what `older-read` shows instead."""
+    fault = call.unit.faults.take("older-read", f"/api/dir/{function}")
+    return call.unit.directory if fault is None or fault.old is None else fault.old
 
 
 def dir_template(call: Call) -> Result:
@@ -68,7 +77,7 @@ def dir_get(call: Call) -> Result:
     users = call.objects("users")
     if users is None:
         raise missing("users")
-    return call.unit.directory.get(users, call.names("fields"))
+    return _readable(call, "get").get(users, call.names("fields"))
 
 
 def dir_query(call: Call) -> Result:
@@ -80,4 +89,9 @@ def dir_query(call: Call) -> Result:
     since = iterator.get("timestamp", 0) if isinstance(iterator, dict) else None
     if not isinstance(since, int) or isinstance(since, bool) or since < 0:
         raise invalid("iterator")
-    return call.unit.directory.query(series, since, call.names("fields"))
+    reply = _readable(call, "query").query(series, since, call.names("fields"))
+    if call.unit.faults.take("no-users", _QUERY):
+        del reply["users"]
+    elif call.unit.faults.take("partial-read", _QUERY):
+        reply["users"] = reply["users"][: len(reply["users"]) // 2]
+    return reply

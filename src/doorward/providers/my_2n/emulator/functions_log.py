@@ -5,7 +5,10 @@ from typing import Final
 
 from .auth import Privilege
 from .call import Answer, Call, Result
+from .counters import POLL
 from .errors import invalid
+from .faults import DEFAULT_SLOW_S
+from .firmware import UNHEARD_EVENT
 from .log import PRIVILEGE_OF, Channel, Event
 
 _MAX_ID: Final = 2**32 - 1
@@ -15,8 +18,10 @@ _BEFORE: Final = re.compile(r"-[0-9]{1,10}")
 
 def log_caps(call: Call) -> Result:
     """log/caps."""
-    names = [name for name in PRIVILEGE_OF if call.unit.model.has_phone or name not in _PHONE_EVENTS]
-    return {"events": names}
+    unit = call.unit
+    absent = unit.firmware.absent_events | (frozenset() if unit.model.has_phone else _PHONE_EVENTS)
+    more = [UNHEARD_EVENT] if unit.firmware.is_future else []
+    return {"events": [name for name in PRIVILEGE_OF if name not in absent] + more}
 
 
 def log_subscribe(call: Call) -> Result:
@@ -59,7 +64,11 @@ async def log_pull(call: Call) -> Result:
         events = unit.log.take(channel, call.privileges if at_pull else channel.privileges)
         left = until - unit.steady()
         if events or left <= 0 or not unit.log.is_open(channel):
+            if not events and timeout_s and (late := unit.faults.take("late-poll", POLL)) is not None:
+                await unit.clock.sleep(DEFAULT_SLOW_S if late.seconds is None else late.seconds)
             call.undo.append((channel, before))
+            if events and unit.faults.take("duplicate-events", POLL):
+                channel.position = before
             return _reply(events)
         await unit.clock.wait(channel.news, left / 1000)
         # Waiting is not idling. A channel that was closed meanwhile stays closed.

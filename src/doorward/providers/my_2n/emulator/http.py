@@ -5,7 +5,6 @@ connection (7), login (401 with 9 or 8), privilege (10), content type (14), size
 Nothing is done before the login is good, and nothing of a request but its line is kept.
 """
 
-import asyncio
 import inspect
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -14,11 +13,10 @@ import msgspec
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from . import errors
+from . import errors, mishaps
 from .auth import Admitted, Challenged
 from .call import Answer, Call, Result
 from .errors import ApiError
-from .faults import DEFAULT_SLOW_S
 from .table import FUNCTIONS, Function, Run
 from .unit import Unit
 
@@ -55,10 +53,6 @@ _HARMLESS: Final = frozenset(
 """Query parameters whose values may be shown in the list of requests."""
 
 
-class Dropped(Exception):
-    """The line was cut; there is nobody to answer."""
-
-
 async def handle(unit: Unit, request: web.BaseRequest, *, is_secure: bool, address: str) -> web.StreamResponse:
     """Answer one request, or cut its line."""
     unit.settle()
@@ -80,10 +74,32 @@ async def handle(unit: Unit, request: web.BaseRequest, *, is_secure: bool, addre
     }
     unit.requests.append(seen)
     if unit.is_off:
-        raise _cut(request)
+        raise mishaps.cut(request)
+    counted = path if path in FUNCTIONS else "other"
+    at_once = unit.counters.enter(counted)
+    try:
+        return await _handle(unit, request, path, query, target, is_secure, address, seen)
+    finally:
+        at_once.leave()
+        unit.counters.count(counted, seen["status"], seen["code"])
+
+
+async def _handle(
+    unit: Unit,
+    request: web.BaseRequest,
+    path: str,
+    query: str,
+    target: str,
+    is_secure: bool,
+    address: str,
+    seen: dict[str, Any],
+) -> web.StreamResponse:
+    def headers(content_type: str) -> dict[str, str]:
+        return _headers(unit, content_type)
+
     try:
         if unit.faults:
-            spoilt = await _spoil(unit, request, path)
+            spoilt = await mishaps.before(unit, request, path, headers)
             if spoilt is not None:
                 seen["status"] = spoilt.status
                 return spoilt
@@ -91,11 +107,13 @@ async def handle(unit: Unit, request: web.BaseRequest, *, is_secure: bool, addre
     except ApiError as error:
         # A refusal before anything was called.
         response, call = _refusal(unit, error, seen), None
+    if call is not None:
+        unit.counters.acted(request.method, path)
     if unit.is_off:
-        raise _cut(request)
-    seen["status"] = response.status
+        raise mishaps.cut(request)
     if unit.faults:
-        await _lose(unit, request, path, response, call, seen)
+        response = mishaps.after(unit, request, path, response, call, headers)
+    seen["status"] = response.status
     return response
 
 
@@ -110,7 +128,7 @@ async def _answer(
     seen: dict[str, Any],
 ) -> tuple[web.StreamResponse, Call | None]:
     function = FUNCTIONS.get(path)
-    if function is None:
+    if function is None or unit.firmware.lacks(path):
         raise ApiError(errors.INVALID_PATH)
     run = _runnable(unit, function, request.method)
     settings = unit.services[function.service]
@@ -127,8 +145,8 @@ async def _answer(
         admitted = unit.gate.check(settings, header, request.method, target)
         if isinstance(admitted, Admitted):
             unit.gate.passed(address)
-            if unit.faults and settings.authentication == "digest" and unit.faults.take("stale-nonce", path):
-                admitted = unit.gate.stale_challenge()
+            if unit.faults:
+                admitted = mishaps.at_the_door(unit, admitted, path, settings.authentication)
     if isinstance(admitted, Challenged):
         if admitted.wrong_password and unit.gate.failed(address):
             unit.report("LoginBlocked", {"address": address})
@@ -139,6 +157,8 @@ async def _answer(
     call = Call(unit, params, admitted.privileges, admitted.account)
     if request.method != "GET":
         await _read_body(unit, request, call)
+    if unit.faults:
+        await mishaps.inside(unit, request, path, call)
     outcome = run(call)
     result: Result = await outcome if inspect.isawaitable(outcome) else outcome
     return await _reply(unit, request, path, result), call
@@ -239,7 +259,7 @@ def _take_json(unit: Unit, data: bytes, call: Call) -> None:
 
 def _headers(unit: Unit, content_type: str) -> dict[str, str]:
     # Without a charset: some clients compare the whole header.
-    return {"Content-Type": content_type, "Server": f"HIP{unit.model.sw_version}"}
+    return {"Content-Type": content_type, "Server": f"HIP{unit.sw_version}"}
 
 
 async def _reply(unit: Unit, request: web.BaseRequest, path: str, result: Result) -> web.StreamResponse:
@@ -251,7 +271,7 @@ async def _reply(unit: Unit, request: web.BaseRequest, path: str, result: Result
         return web.Response(body=result.body, headers=_headers(unit, result.content_type))
     if path == "/api/call/status" and unit.quirks.bare_call_status:
         return web.Response(body=msgspec.json.encode(result["sessions"]), headers=_headers(unit, JSON))
-    body = msgspec.json.encode({"success": True, "result": result})
+    body = msgspec.json.encode({"success": True, "result": unit.firmware.reply(result)})
     return web.Response(body=body, headers=_headers(unit, JSON))
 
 
@@ -271,6 +291,7 @@ def _challenge(unit: Unit, challenged: Challenged, seen: dict[str, Any]) -> web.
     headers = _headers(unit, JSON)
     if status == 401:
         headers["WWW-Authenticate"] = challenged.header
+        unit.counters.nonces += challenged.header.startswith("Digest")
     seen["code"] = code
     return web.Response(status=status, body=msgspec.json.encode(ApiError(code).envelope()), headers=headers)
 
@@ -289,55 +310,3 @@ def _shown(query: str) -> str:
     """A query with the values of all but the harmless parameters hidden."""
     pairs = parse_qsl(query, keep_blank_values=True)
     return urlencode([(name, value if name in _HARMLESS else "…") for name, value in pairs], safe="…,")
-
-
-# ---------------------------------------------------------------- faults
-
-
-def _cut(request: web.BaseRequest) -> Dropped:
-    if request.transport is not None:
-        request.transport.abort()
-    return Dropped()
-
-
-async def _spoil(unit: Unit, request: web.BaseRequest, path: str) -> web.Response | None:
-    """Faults that strike before anything is done."""
-    if unit.faults.take("refuse", path):
-        raise _cut(request)
-    if (fault := unit.faults.take("half-open", path)) is not None:
-        if fault.seconds is None:
-            await asyncio.get_running_loop().create_future()
-        await unit.clock.sleep(fault.seconds or 0)
-        raise _cut(request)
-    if (fault := unit.faults.take("slow", path)) is not None:
-        await unit.clock.sleep(DEFAULT_SLOW_S if fault.seconds is None else fault.seconds)
-        unit.settle()
-    if unit.faults.take("http-500", path):
-        return web.Response(status=500, body=b"Internal Server Error", headers=_headers(unit, "text/plain"))
-    return None
-
-
-async def _lose(
-    unit: Unit,
-    request: web.BaseRequest,
-    path: str,
-    response: web.StreamResponse,
-    call: Call | None,
-    seen: dict[str, Any],
-) -> None:
-    """Faults that strike when all is done. A challenge is not worth losing: the call itself has yet to come."""
-    if response.status == 401 or not isinstance(response, web.Response):
-        return
-    if unit.faults.take("reply-lost", path):
-        if call is not None and not unit.quirks.lost_pull_loses_events:
-            for channel, position in call.undo:
-                channel.position = position
-        seen["status"] = None
-        raise _cut(request)
-    if unit.faults.take("truncate", path):
-        body = response.body if isinstance(response.body, bytes) else b""
-        lines = [f"HTTP/1.1 {response.status} OK", f"Content-Type: {JSON}", f"Content-Length: {len(body)}", "", ""]
-        if request.transport is not None:
-            request.transport.write("\r\n".join(lines).encode() + body[: len(body) // 2])
-            request.transport.close()
-        raise Dropped

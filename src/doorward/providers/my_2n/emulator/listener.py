@@ -16,17 +16,27 @@ class Listener:
     A second socket holds the port while it is closed: clients are refused, and nobody else can take it.
     """
 
-    def __init__(self, unit: Unit, *, host: str = "127.0.0.1", port: int = 0, use_tls: bool = False) -> None:
-        """Port 0: a free one."""
+    def __init__(
+        self,
+        unit: Unit,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        use_tls: bool = False,
+        certificate: tuple[bytes, bytes] | None = None,
+    ) -> None:
+        """Port 0: a free one. `certificate` is one with its key, PEM; None: a new one."""
         self.unit = unit
         self.host = host
         self.port = port
         self.fingerprint: str | None = None
         """SHA-256 of the certificate in use, hex; None without TLS."""
+        self.certificate = certificate
+        """The certificate and its key, PEM; kept, but not in use, without TLS."""
         self._context: ssl.SSLContext | None = None
         if use_tls:
             self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self.new_certificate()
+            self._use(certificate or tls.self_signed(unit.serial))
         self.emulated = Emulated(unit)
         self._server: asyncio.Server | None = None
         self._holder: socket.socket | None = None
@@ -45,10 +55,24 @@ class Listener:
         """
         if self._server is not None:
             return
+        await self._serve(self.port)
+
+    async def _serve(self, port: int) -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(self._connection, self.host, self.port, ssl=self._context, backlog=128)
+        server = await loop.create_server(self._connection, self.host, port, ssl=self._context, backlog=128)
         self._server = server
         self.port = server.sockets[0].getsockname()[1]
+
+    async def move(self, port: int) -> None:
+        """Serve at another port; 0 takes a free one. Connections are cut.
+
+        Raises: OSError when it is taken; the intercom stays where it is.
+        """
+        before = self._server
+        await self._serve(port)
+        if before is not None:
+            before.close()
+        self.emulated.drop()
 
     def _connection(self) -> asyncio.Protocol:
         if self.unit.is_off or self.unit.faults.refuses_all():
@@ -87,11 +111,15 @@ class Listener:
         """Replace the certificate, cut the connections; its fingerprint, or None without TLS."""
         if self._context is None:
             return None
-        certificate, key = tls.self_signed(self.unit.serial)
-        tls.load(self._context, certificate, key)
-        if self.fingerprint is not None:
-            self.emulated.drop()
-        self.fingerprint = tls.fingerprint(certificate)
+        fingerprint = self._use(tls.self_signed(self.unit.serial))
+        self.emulated.drop()
+        return fingerprint
+
+    def _use(self, certificate: tuple[bytes, bytes]) -> str:
+        assert self._context is not None
+        tls.load(self._context, *certificate)
+        self.certificate = certificate
+        self.fingerprint = tls.fingerprint(certificate[0])
         return self.fingerprint
 
     async def close(self) -> None:

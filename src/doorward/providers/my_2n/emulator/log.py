@@ -7,6 +7,7 @@ reader costs nothing and loses only what the ring forgot. Everything here is los
 
 import asyncio
 import secrets
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -48,6 +49,10 @@ PRIVILEGE_OF: Final[dict[str, Privilege | None]] = {
     "KeyReleased": _KEYPAD,
     "CodeEntered": _KEYPAD,
     "CardEntered": _UID,
+    "FingerEntered": _UID,
+    "MobKeyEntered": _UID,
+    "WaveKeyActivated": _UID,
+    "LicensePlateRecognized": _UID,
     "UserAuthenticated": _UID,
     "UserRejected": _UID,
     "CallStateChanged": _PHONE,
@@ -97,12 +102,15 @@ class Log:
         self._open_to_all = open_to_all
         self.events: deque[Event] = deque(maxlen=history)
         self.next_id = 1
+        self.more: dict[str, Any] = {}
+        """Keys every line has beside the documented ones."""
         self._channels: dict[int, Channel] = {}
         self._max_channels = max_channels
 
     def append(self, name: str, params: dict[str, Any], *, at: int, utc: int, up: int, shift: int) -> None:
         """Write a line: `utc` and `up` in seconds, `shift` in minutes, `at` in steady milliseconds."""
         line = {
+            **self.more,
             "id": self.next_id,
             "tzShift": shift,
             "utcTime": utc,
@@ -167,8 +175,8 @@ class Log:
         taken: list[Event] = []
         if not self.events:
             return taken
-        first = self.events[0].id
-        for event in islice(self.events, max(0, channel.position - first), None):
+        start = bisect_left(self.events, channel.position, key=_id_of)
+        for event in islice(self.events, start, None):
             channel.position = event.id + 1
             needed = None if event.name in self._open_to_all else PRIVILEGE_OF.get(event.name)
             if (channel.names is None or event.name in channel.names) and (needed is None or needed in privileges):
@@ -203,6 +211,10 @@ class Log:
         """The reverse of `save`."""
         self.next_id = saved["next"]
         self.events.extend(_loaded(saved["events"]))
+
+
+def _id_of(event: Event) -> int:
+    return event.id
 
 
 def _loaded(rows: Iterable[list[Any]]) -> Iterable[Event]:

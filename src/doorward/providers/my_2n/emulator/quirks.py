@@ -4,8 +4,11 @@ Each field names one open question. The default is the assumption this emulator 
 know whether a driver survives the other answer turns it. What the HTTP API manual settles is not here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Literal
+
+import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,3 +142,21 @@ class Quirks:
     """A half typed code is forgotten after so long without a key."""
     ring_s: float = 60.0
     """An outgoing call that nobody answers ends after so long."""
+
+
+def quirks_named(words: Iterable[str]) -> Quirks:
+    """Quirks from `name=value` words.
+
+    Raises: ValueError for a name that is none or a value of the wrong kind.
+    """
+    wanted: dict[str, str] = {}
+    known = asdict(Quirks())
+    for word in words:
+        name, _, value = word.partition("=")
+        if name not in known:
+            raise ValueError(f"There is no quirk {name!r}; known: {', '.join(known)}.")
+        wanted[name] = value
+    try:
+        return msgspec.convert(wanted, Quirks, strict=False)
+    except msgspec.ValidationError as exc:
+        raise ValueError(f"{exc}") from exc

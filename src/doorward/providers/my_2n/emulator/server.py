@@ -10,7 +10,8 @@ from typing import Any, Final
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from .http import Dropped, handle
+from .http import handle
+from .mishaps import Dropped
 from .unit import Unit
 
 
@@ -27,6 +28,22 @@ _LOG: Final = logging.getLogger("doorward.emulator")
 _LOG.addFilter(_Discreet())
 
 
+class _Server(web.Server):
+    """aiohttp's server, its connections counted."""
+
+    def __init__(self, unit: Unit, handler: Any, **options: Any) -> None:
+        super().__init__(handler, **options)
+        self._unit = unit
+
+    def connection_made(self, handler: Any, transport: asyncio.Transport) -> None:
+        self._unit.counters.connected()
+        super().connection_made(handler, transport)
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        self._unit.counters.open.leave()
+        super().connection_lost(handler, exc)
+
+
 class Emulated:
     """A protocol factory that serves one intercom, and all connections it made."""
 
@@ -41,7 +58,8 @@ class Emulated:
         """A protocol for one connection. Call it inside the loop that runs the transport."""
         if self._server is None:
             # A lost connection ends its long poll at once; keys and passwords appear in no access log.
-            self._server = web.Server(
+            self._server = _Server(
+                self.unit,
                 self._handle,
                 handler_cancellation=True,
                 access_log=None,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from .auth import Account, Service, ServiceSettings, privileges_named
+from .firmware import CURRENT, FIRMWARES, Firmware
 from .model import MODELS, Model
 from .switches import SwitchConfig
 
@@ -21,6 +22,7 @@ def dump(unit: "Unit") -> bytes:
         {
             "format": FORMAT,
             "model": unit.model.key,
+            "firmware": unit.firmware.key,
             "serial": unit.serial,
             "name": unit.name,
             "boot_uuid": unit.boot_uuid,
@@ -49,6 +51,7 @@ class Saved:
     def __init__(self, state: dict[str, Any]) -> None:
         self._state = state
         self.model: Model = MODELS[state["model"]]
+        self.firmware: Firmware = FIRMWARES[state.get("firmware", CURRENT.key)]
         self.serial: str = state["serial"]
         self.name: str = state["name"]
         self.factory_switches = tuple(

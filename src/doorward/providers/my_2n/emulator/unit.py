@@ -12,20 +12,22 @@ from typing import Any, Final
 
 from doorward.clock import Clock
 
-from . import snapshots
+from . import snapshots, world
 from .access import Access
 from .auth import Account, Gate, Service, ServiceSettings
 from .calls import Calls
+from .counters import Counters
 from .directory import Directory
-from .faults import Faults
+from .faults import ID_GAP, Faults
 from .fields import schema_of
+from .firmware import CURRENT, UNHEARD_OF, Firmware
 from .keypad import Keypad
 from .log import USER_EVENTS, Log
 from .model import VERSO, Model
 from .ports import Door, DoorConfig, Ports
 from .power import Power
 from .quirks import Quirks
-from .switches import Origin, Switch, SwitchConfig
+from .switches import Switch, SwitchConfig
 from .when import Alarm, DeviceTime
 
 REQUESTS_KEPT: Final = 500
@@ -49,6 +51,7 @@ class Unit:
         clock: Clock | None = None,
         accounts: Iterable[Account] = (),
         quirks: Quirks | None = None,
+        firmware: Firmware = CURRENT,
         switches: Sequence[SwitchConfig] | None = None,
         access_switch: int = 1,
         zone: str = "UTC",
@@ -57,14 +60,15 @@ class Unit:
         persist: Persist | None = None,
     ) -> None:
         """`switches` are the settings of switch 1, 2, …; those not given are disabled. None: switch 1 monostable
-        for 5 s. `access_switch` is what PINs and cards operate.
+        for 5 s. `access_switch` is what PINs and cards operate. `firmware` decides some quirks, whatever was asked for.
 
         Raises: ValueError for more than five accounts or an unknown zone.
         """
         self.model = model
         self.serial = serial
         self.name = name if name is not None else model.variant
-        self.quirks = quirks or Quirks()
+        self.firmware = firmware
+        self.quirks = firmware.adapted(quirks or Quirks())
         self.on_change = on_change
         self.persist = persist
         self.time = DeviceTime(clock or Clock(), zone)
@@ -75,11 +79,14 @@ class Unit:
             self.gate.put_account(account)
         self.faults = Faults(self.time.steady)
         self.directory = Directory(schema_of(model), self.quirks, self.faults)
+        self.faults.freeze = lambda: self.directory.frozen()
         self.log = Log(
             history=self.quirks.history,
             max_channels=self.quirks.max_channels,
             open_to_all=frozenset() if self.quirks.user_events_need_uid else USER_EVENTS,
         )
+        if firmware.is_future:
+            self.log.more = {UNHEARD_OF: 1}
         self.ports = Ports(model, self._report)
         self.door = Door(door or DoorConfig(), self._report)
         configs = tuple(switches) if switches is not None else (SwitchConfig(),)
@@ -102,6 +109,7 @@ class Unit:
         self.keypad = Keypad(self.quirks, self._report, self.access.enter_code, self._dial)
         self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
         """What was received, newest last; no secrets."""
+        self.counters = Counters()
         self.power = Power()
         self.directory_save_at: int | None = None
         """When `DirectorySaved` is due; None: all is saved."""
@@ -118,6 +126,11 @@ class Unit:
     def clock(self) -> Clock:
         """The host's clock."""
         return self.time.clock
+
+    @property
+    def sw_version(self) -> str:
+        """What `system/info` and the `Server` header say."""
+        return self.firmware.sw_version or self.model.sw_version
 
     @property
     def is_off(self) -> bool:
@@ -142,8 +155,13 @@ class Unit:
         self.changed()
 
     def _report(self, name: str, params: dict[str, Any], at: int) -> None:
-        utc = self.time.now(at)
-        self.log.append(name, params, at=at, utc=utc, up=self.time.up_seconds(at), shift=self.time.shift_minutes(utc))
+        utc, up = self.time.now(at), self.time.up_seconds(at)
+        shift = self.time.shift_minutes(utc)
+        if self.faults and self.faults.take("skip-ids", name):
+            self.log.next_id += ID_GAP
+        self.firmware.event(
+            name, params, lambda name, params: self.log.append(name, params, at=at, utc=utc, up=up, shift=shift)
+        )
 
     def _driver(self, number: int) -> Callable[[bool, int], None]:
         outputs = self.model.switch_outputs
@@ -219,6 +237,15 @@ class Unit:
         elif self.on_change is not None:
             self.on_change()
 
+    async def renew_directory(self, *, empty: bool) -> None:
+        """A new series, as after a restored backup; without the entries, as after a factory reset."""
+        self.settle()
+        if empty:
+            self.directory.reset()
+        else:
+            self.directory.renew()
+        await self.directory_changed(-1)
+
     def _save_directory(self, at: int) -> None:
         self.directory_save_at = None
         if self.quirks.power_cut_loses_unsaved:
@@ -256,12 +283,7 @@ class Unit:
 
     def swipe(self, uid: str, reader: str = "ext1", *, ap: int = 0) -> bool:
         """A card (hex digits) at a reader; true when it opened."""
-        self.settle()
-        if self.is_off:
-            return False
-        opened = self.access.swipe(uid, reader, self.steady(), ap=ap)
-        self.changed()
-        return opened
+        return world.swipe(self, uid, reader, ap)
 
     def set_input(self, port: str, state: bool) -> None:
         """Drive an input: the door contact, the exit button, the tamper switch.
@@ -276,19 +298,20 @@ class Unit:
             access = self.switches.get(self.access.points[0].switch)
             self.door.moved(state, now, is_released=access is not None and access.active)
         elif port == self.door.config.exit_button and state:
-            self._leave(now)
+            world.leave(self, now)
         elif port == "tamper":
             self._report("TamperSwitchActivated", {"state": "in" if state else "out"}, now)
         self.changed()
 
-    def _leave(self, now: int) -> None:
-        self.access.session += 1
-        session = self.access.session
-        self._report("RexActivated", {"ap": 1, "session": session}, now)
-        switch = self.switches.get(self.access.points[1].switch)
-        if switch is not None and switch.config.enabled and not switch.locked:
-            self.admitted(1, session)
-            switch.act("trigger", now, origin=Origin("rex", 1, session))
+    def move_door(self, is_open: bool) -> None:
+        """Open or close the door, as its contact tells.
+
+        Raises: KeyError when no input is a door contact.
+        """
+        contact = self.door.config.contact
+        if contact is None or self.ports.types.get(contact) != "input":
+            raise KeyError("contact")
+        self.set_input(contact, is_open)
 
     # ------------------------------------------------------------ settings
 
@@ -418,7 +441,15 @@ class Unit:
         Raises: ValueError for bytes of another format.
         """
         saved = snapshots.parse(data)
-        unit = cls(saved.model, serial=saved.serial, name=saved.name, clock=clock, quirks=quirks, door=door)
+        unit = cls(
+            saved.model,
+            serial=saved.serial,
+            name=saved.name,
+            clock=clock,
+            quirks=quirks,
+            firmware=saved.firmware,
+            door=door,
+        )
         unit.factory_switches = saved.factory_switches
         saved.fill(unit)
         unit.on_change, unit.persist = on_change, persist
