@@ -103,6 +103,9 @@ async def _ask(world: World, path: str, body: dict[str, Any], rng: random.Random
         except UnicodeEncodeError:
             return
     assert reply.status < 500 or reply.status == 501, (path, body, reply)
+    if reply.status == 200 and reply.headers["content-type"] == ROUTES[path].media_type != "application/json":
+        assert reply.body
+        return
     assert reply.json["ok"] is (reply.status == 200), (path, body, reply)
     if reply.status != 200:
         assert isinstance(reply.error["type"], str) and isinstance(reply.error["message"], str)

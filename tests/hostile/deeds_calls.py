@@ -51,8 +51,10 @@ async def judge_rejection(house: House, code: Code) -> None:
 
 
 def pick(house: House, index: int) -> Code | None:
-    """One of the codes that are wanted."""
+    """One of the codes that are wanted; from 4 on, one whose entry is the owner's, if there is any."""
     codes = [c for c in house.codes if not c.is_deleted]
+    if index >= 4:
+        codes = [c for c in codes if c.is_adopted] or codes
     return codes[index % len(codes)] if codes else None
 
 

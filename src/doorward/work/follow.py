@@ -160,6 +160,8 @@ class Follower:
                     if not isinstance(link, Watches):
                         self._go(Phase.ENDED)
                         return
+                    # As it is now: the link may have been opened with a newer login than the row was read with.
+                    row = await store.get(crew.core.db.read, *self.key) or row
                     events = cast("Any", link.watch(row.ref, self.bookmark))
                     self._go(Phase.SUBSCRIBING)
                     is_begun = await self._begin(row, events)
