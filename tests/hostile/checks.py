@@ -20,6 +20,8 @@ FRESH = "39174620"
 PROMPT_S = 3
 REQUESTS, REQUESTS_PER_DEED, REQUESTS_PER_S = 200, 100, 40
 """What a device's small web server must bear."""
+READER_S = 31
+"""A reader that was refused too often takes nothing for thirty seconds."""
 NEAR_MS = 30_000
 """A start or an end this close is waited for: whoever looks just then may see either side of it."""
 
@@ -148,6 +150,7 @@ async def _wrongs_of(house: House, unit: Unit, code: Code) -> list[str]:
     shown = reply.json["access_code"]
     said = [one["error_code"] for one in shown["errors"]]
     if code.is_over(house.now):
+        said = [one for one in said if one != "conflicting_external_modification"]
         if code.is_adopted and said == ["failed_to_remove_from_device"]:
             return []
         return [f"{code} is over but still there: {shown['status']} {said}"]
@@ -234,7 +237,9 @@ async def _told_in_order(house: House, code: Code) -> None:
             is_set = True
         elif name in ("mutations_requested", "deleted_external_to_seam", "modified_external_to_seam"):
             is_set = False
-    for name, most in (("deleted_external_to_seam", code.removals), ("modified_external_to_seam", code.edits)):
+    # Each change of ours may be taken for somebody else's once, when its outcome was not recorded: see `test_found`.
+    most_edits = code.edits + len(code.asked) - 1
+    for name, most in (("deleted_external_to_seam", code.removals), ("modified_external_to_seam", most_edits)):
         legal = legal and told.count(name) <= most
     assert legal, f"{code} had an impossible life: {told}"
 
@@ -250,17 +255,24 @@ async def _keypad_agrees(house: House, index: int) -> None:
         codes = [c for c in house.codes if c.device == index and c.pin == pin and not c.is_adopted]
         may = [c for c in codes if not c.is_over(house.now) and not c.is_future(house.now)]
         good = [c for c in may if unit.directory.find(c.code_id) is not None]
-        await house.loop.advance(31)  # a reader that counts refusals has forgotten them
+        await house.loop.advance(READER_S)
         if any(_is_near(house, c) for c in codes):
             continue
         opened = press(unit, pin)
-        assert opened is None or may, f"door {index} opens for a PIN that is over or not yet begun"
+        who = next((c for c in house.codes if opened is not None and c.code_id == opened.lower()), None)
+        if who is not None and who not in codes:
+            # The PIN that the owner gave to another code's entry, which could not be set right: its error says so.
+            assert pin in house.doors[index].tampered, f"door {index} opens for {who} by a PIN that nobody gave it"
+            assert not who.is_over(house.now) and not who.is_future(house.now), f"{who} opens out of its time"
+            continue
+        assert opened is None or who in may, f"door {index} opens for {who or opened}, which is over or not yet begun"
         assert opened is not None or not good, f"door {index} does not open for {good}"
 
 
 async def _still_serves(house: House, index: int) -> None:
     """After all that, a healthy device is as quick as on its first day."""
     about = {"device_id": house.device_id(index)}
+    await house.loop.advance(READER_S)
     made = await house.get("/access_codes/create", "access_code", code=FRESH, name="Fresh", **about)
     await house.loop.advance(PROMPT_S)
     shown = await house.get("/access_codes/get", "access_code", access_code_id=made["access_code_id"])

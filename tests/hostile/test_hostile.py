@@ -37,14 +37,14 @@ def settings(examples: int, most: int | None = None) -> hypothesis.settings:
 
 
 def test_after_quiet_all_is_as_wanted_or_says_why() -> None:
-    run_state_machine_as_test(Hostile, settings=settings(50))
+    run_state_machine_as_test(Hostile, settings=settings(30))
 
 
 def test_after_quiet_all_is_as_wanted_or_says_why_on_postgresql(postgres: Cluster) -> None:
     class OnPostgres(Hostile):
         make_url = staticmethod(lambda: asyncio.run(postgres.migrated()))
 
-    run_state_machine_as_test(OnPostgres, settings=settings(6, most=50))
+    run_state_machine_as_test(OnPostgres, settings=settings(4, most=50))
 
 
 def test_the_table_names_faults_that_exist() -> None:

@@ -12,10 +12,12 @@ from tests.support import directory
 from tests.support.server import World, serving
 from tests.work.test_codes import chain, create, errors, hours, reaches
 
+from doorward.core import access_codes as rules
 from doorward.core import plan
 from doorward.providers.my_2n.emulator import Unit
 from doorward.store import access_codes as store
 from doorward.store import bookmarks
+from doorward.store.db import Tx
 
 
 async def unmanaged(world: World, **filters: Any) -> list[Any]:
@@ -773,3 +775,27 @@ async def test_a_first_read_that_was_cut_off_is_finished_quietly(tmp_path: Path,
 async def _rows(world: World) -> int:
     row = await world.core.db.read.one("SELECT COUNT(*) FROM access_codes")
     return int(row[0]) if row else 0
+
+
+async def test_a_write_of_ours_whose_answer_was_lost_is_nobody_elses(tmp_path: Path, database_url: str | None) -> None:
+    """The device shows more of our own writes than we know of: nobody else is blamed, and the last one wins."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        unit = await watched(world)
+        code_id = await create(world, code="4711")
+        await reaches(world, code_id, "set")
+        await world.pass_time(120, step=10)
+
+        async def lose(tx: Tx) -> None:
+            row = await store.get(tx, world.workspace.workspace_id, code_id)
+            assert row is not None
+            await store.change(tx, row, held_revision=rules.IN_DOUBT, retry_at=world.clock.now() + 300_000)
+
+        await world.core.db.write(lose)
+        (uuid,) = directory.codes(unit)
+        await directory.edit(unit, uuid, access={"pin": "1593"})
+        await world.pass_time(120, step=5)
+        assert not [e for e in await chain(world, code_id) if "external" in e]
+        await world.pass_time(300, step=5)
+        assert (await reaches(world, code_id, "set"))["code"] == "4711"
+        assert directory.pins(unit) == ["4711"]

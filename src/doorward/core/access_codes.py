@@ -44,6 +44,8 @@ HELD = "what a device holds"
 EXTERNAL = "what others made of a code"
 CONFLICT = "conflicting_external_modification"
 IN_EFFECT = "external_modification_in_effect"
+IN_DOUBT = -1
+"""In place of the held revision: an answer to a write of ours was lost, so the device may hold more than we know."""
 INTERFERENCE = "third_party_integration_detected"
 BOTH_DATES = "Both starts_at and ends_at must be provided if one is"
 

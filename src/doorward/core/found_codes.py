@@ -146,13 +146,21 @@ def wire(core: Core, seen: SeenCode) -> UnmanagedAccessCode:
 # ---------------------------------------------------------------- codes of ours
 
 
-async def store_differences(tx: Tx, core: Core, device: DeviceRow, differences: Sequence[Difference]) -> None:
-    """Somebody else changed or removed codes of ours: said, and to be repaired, unless they may."""
+async def store_differences(
+    tx: Tx, core: Core, device: DeviceRow, differences: Sequence[Difference], *, is_first: bool
+) -> None:
+    """Somebody else changed or removed codes of ours: said, and to be repaired, unless they may.
+
+    `is_first`: the first look of this process; the one before may have died with a write of its own on the way.
+    """
     await tx.lock("device", device.workspace_id, device.device_id)
     for one in differences:
         row = await store.get(tx, device.workspace_id, one.code.code_id)
         if row is None or not row.is_managed or rules.planned(core, row) != one.code:
             continue  # it was changed here meanwhile: the next read compares again
+        in_doubt = row.held_revision == rules.IN_DOUBT or (is_first and not one.code.is_current)
+        if in_doubt and one.found is not None:
+            continue  # most likely our own write, whose answer was lost; it is written again anyway
         if plan.is_over(one.code.wanted, core.clock.now()) and one.found is None:
             continue  # it was to go anyway: the step that removes it says so
         if row.is_external_modification_allowed and one.code.is_current:

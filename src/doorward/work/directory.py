@@ -58,6 +58,8 @@ class _Device:
     """When to read what is new."""
     failures: int = 0
     doubtful_since: int | None = None
+    is_known: bool = False
+    """It was read in this process."""
     missing: frozenset[str] = frozenset()
     """Refs that were not there in a whole read that is not believed yet."""
     confirm_at: int = 0
@@ -130,6 +132,7 @@ class Directory:
         state.failures, state.doubtful_since, state.read_at = 0, None, NEVER
         if not await self._store(device, state, read, is_first=place is None):
             return check_at
+        state.is_known = True
         await core.db.write(self._remember, device, read, core.clock.now() if read.is_whole else None)
         return core.clock.now() + period if read.is_whole else check_at
 
@@ -162,7 +165,7 @@ class Directory:
             return False
         write = self._core.db.write
         for differences in _parts(seen.differences):
-            await write(found_codes.store_differences, self._core, device, differences)
+            await write(found_codes.store_differences, self._core, device, differences, is_first=not state.is_known)
         for found in _parts(seen.found):
             await write(found_codes.store_found, self._core, device, found, is_first=is_first)
         for gone in _parts(seen.gone):

@@ -24,6 +24,7 @@ from doorward.core.context import Core
 from doorward.providers.base import (
     DeviceReport,
     DuplicateCode,
+    OutcomeUnknown,
     ProgramsCodes,
     ProgramsManyCodes,
     ProviderError,
@@ -378,7 +379,11 @@ class Reconciler:
         """A step failed for a reason of the code's own. Said once; tried again later where that can help."""
         core = self._core
         row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
-        if row is None or row.revision != before.revision:
+        if row is None:
+            return None
+        if isinstance(error, OutcomeUnknown) and not removing and row.held_sealed is not None:
+            row = await store.change(tx, row, held_revision=rules.IN_DOUBT)
+        if row.revision != before.revision:
             return None
         now = core.clock.now()
         code = problems.code_error(error, removing=removing)
