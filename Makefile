@@ -25,7 +25,7 @@ endif
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## start the server on http://127.0.0.1:8080 (options: make run ARGS="--port 9000")
 	@exec $(BIN)/doorward serve $(ARGS)
@@ -51,7 +51,11 @@ soak: dev system ## random hostile stories, new ones each time (make soak EXAMPL
 
 bench: install npm ## side by side with the official fake and a bare ASGI app (a quick look: make bench ARGS=--quick)
 	@tools/system-packages.sh --optional wrk || true
-	@exec $(BIN)/python bench/run.py $(ARGS)
+	@$(BIN)/python bench/run.py $(ARGS)
+	@exec $(BIN)/python bench/scale.py
+
+bench-scale: install ## 10,000 watched intercoms on one process (takes ten minutes; other sizes: make bench-scale ARGS="--watched 2000")
+	@exec $(BIN)/python bench/scale.py $(or $(ARGS),--watched 10000 --tls 0 --users 0 --codes 0)
 
 profile: install ## where the time of a request goes (one case: make profile ARGS=locks_get)
 	@exec $(BIN)/python bench/profile_request.py $(ARGS)
