@@ -26,7 +26,7 @@ endif
 .DELETE_ON_ERROR:
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: install ## start the server on http://127.0.0.1:8080 (options: make run ARGS="--port 9000")
 	@exec $(BIN)/doorward serve $(ARGS)
@@ -50,9 +50,13 @@ soak: dev system ## random hostile stories, new ones each time (make soak EXAMPL
 	@DOORWARD_SOAK_EXAMPLES=$(or $(EXAMPLES),500) DOORWARD_SOAK_STEPS=$(or $(STEPS),40) \
 		exec $(BIN)/pytest tests/hostile/test_hostile.py $(ARGS)
 
-bench: install npm ## side by side with the official fake and a bare ASGI app (a quick look: make bench ARGS=--quick)
+bench: install npm ## side by side with the official fake and a bare ASGI app, and 1,000 watched intercoms (a quick look: make bench ARGS=--quick)
 	@tools/system-packages.sh --optional wrk || true
-	@exec $(BIN)/python bench/run.py $(ARGS)
+	@$(BIN)/python bench/run.py $(ARGS)
+	@exec $(BIN)/python bench/scale.py $(filter --quick,$(ARGS))
+
+bench-scale: install ## 10,000 watched intercoms on one process (ten minutes; other sizes: ARGS="--watched 2000")
+	@exec $(BIN)/python bench/scale.py $(or $(ARGS),--watched 10000 --tls 0 --users 0 --codes 0)
 
 profile: install ## where the time of a request goes (one case: make profile ARGS=locks_get)
 	@exec $(BIN)/python bench/profile_request.py $(ARGS)

@@ -182,6 +182,13 @@ class Site:
         """Intercoms that have told how they stand."""
         return self.count("SELECT count(*) FROM devices WHERE workspace_id = ? AND online = 1", self.workspace_id)
 
+    @property
+    def is_settled(self) -> bool:
+        """Nothing is left to do at any device right now."""
+        now = round(time.time() * 1000)
+        looked_at = self.count("SELECT count(*) FROM due WHERE lease_until = 0 AND due_at > ?", now + 2_000)
+        return looked_at == len(self.ids)
+
     def stop(self) -> float:
         """Stop the server; seconds until it has ended."""
         if self._line is not None:
