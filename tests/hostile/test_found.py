@@ -1,5 +1,6 @@
-"""What stories found, as small plain tests. One that fails still says what is wrong, and how to mend it."""
+"""What stories found, as small plain tests."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,3 +67,29 @@ def test_a_log_that_was_switched_off_is_followed_when_it_is_on_again(tmp_path: P
             await checks.after_quiet(house)
 
         house.run(story())
+
+
+def test_a_change_of_our_own_is_not_blamed_on_others_after_a_kill(tmp_path: Path) -> None:
+    blamed = []
+    for turns in range(0, 400, 25):
+        with one_door(tmp_path / str(turns)) as house:
+
+            async def story(house: House = house, turns: int = turns) -> None:
+                await Create(0, "73910486").do(house)
+                await house.loop.advance(65)
+                (code,) = house.codes
+                body = {"access_code_id": code.code_id, "code": "50912837"}
+                house.keep(house.world.raw("/access_codes/update", body))
+                await house.loop.idle()
+                house.loop.now_ms += 21  # the look begins
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await house.stop(abrupt=True)
+                await house.start()
+                await house.loop.advance(200)
+                told = await house.get("/events/list", "events", since=checks.START, access_code_id=code.code_id)
+                if "access_code.modified_external_to_seam" in [one["event_type"] for one in told]:
+                    blamed.append(turns)
+
+            house.run(story())
+    assert not blamed, f"killed after so many turns: {blamed}"
