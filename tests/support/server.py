@@ -21,7 +21,7 @@ from doorward.providers.my_2n.emulator import Unit
 from doorward.store import devices as device_store
 from doorward.store.workspaces import WorkspaceRow
 
-PATIENCE_S = 10.0
+PATIENCE_S = 40.0
 EMAIL = "jane@example.com"
 SINCE = "2000-01-01T00:00:00Z"
 DAY_S = 86_400

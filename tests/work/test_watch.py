@@ -395,7 +395,7 @@ async def test_another_login_ends_the_pause_at_once_and_only_its_own(tmp_path: P
         units[1].requests.clear()
         world.core.wake.ring(LINKS)
         await world.eventually(lambda: online(world), step=0.01)
-        assert follower_of(world).phase is Phase.WATCHING
+        await until(lambda: follower_of(world).phase is Phase.WATCHING)
         # Its login is still the old one. Only the look at its codes tries that once more, over the account's new link.
         assert follower_of(world, 1).phase is Phase.SHUT_OUT
         assert {r["path"] for r in units[1].requests} <= {"/api/system/info", "/api/system/status"}
