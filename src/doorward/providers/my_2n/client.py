@@ -110,7 +110,12 @@ def _tracer() -> aiohttp.TraceConfig:
     tracer = aiohttp.TraceConfig()
     tracer.on_connection_create_end.append(_connected)
     tracer.on_connection_reuseconn.append(_connected)
+    tracer.freeze()
     return tracer
+
+
+_TRACER: Final = _tracer()
+"""One for all clients: it knows nothing of any of them, and would be a seventh of the objects of a watched device."""
 
 
 class TwoNClient:
@@ -491,7 +496,7 @@ class TwoNClient:
                 trust_env=False,
                 auto_decompress=False,
                 middlewares=(_once,),
-                trace_configs=[_tracer()],
+                trace_configs=[_TRACER],
             )
         return self._session
 
