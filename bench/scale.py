@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import random
+import signal
 import statistics
 import sys
 import time
@@ -387,6 +388,7 @@ def main() -> int:
     given = options.parse_args()
     if given.quick:
         given.watched, given.tls, given.users, given.rounds = [100], 100, 1_000, 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     began = time.monotonic()
     rows: list[Row] = []
     numbers: dict[str, Figures] = {}

@@ -1,7 +1,6 @@
 """Emulated intercoms and a server that watches them: processes of the bench, ended when it ends.
 
-If the bench dies half way its children are told by the closed pipe only if they write; `Site` ends them in every
-ordinary case, errors and Ctrl-C among them.
+They are ended after errors, Ctrl-C and SIGTERM too; only a bench that is killed outright leaves them running.
 """
 
 import contextlib
