@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from doorward.core import accounts, devices
 from doorward.core.context import Core
-from doorward.providers.base import AccountAccess, Link, NotAuthorized, Place, ProviderError, Unsupported
+from doorward.providers.base import AccountAccess, Link, NotAuthorized, Offline, Place, ProviderError, Unsupported
 from doorward.store import connected_accounts, workspaces
 from doorward.store import devices as device_store
 from doorward.store.devices import DeviceRow
@@ -35,6 +35,7 @@ class Links:
         self._open: dict[tuple[str, str], _Open] = {}
         self._fresh: set[tuple[str, str]] = set()
         self._turn = asyncio.Lock()
+        self._is_closed = False
 
     def stale(self) -> None:
         """Logins may have changed: look again before the next use."""
@@ -50,6 +51,8 @@ class Links:
         async with self._turn:
             if self._is_fresh(key, device):
                 return self._open[key].link
+            if self._is_closed:
+                raise Offline("The server is stopping.")
             return await self._renew(key)
 
     def _is_fresh(self, key: tuple[str, str], device: DeviceRow) -> bool:
@@ -99,7 +102,10 @@ class Links:
                 await self._open.pop(key).link.close()
 
     async def close(self) -> None:
-        for one in self._open.values():
-            await one.link.close()
-        self._open.clear()
-        self._fresh.clear()
+        """For good: whoever still asks for a link is told that there is none."""
+        async with self._turn:  # one that is just being opened is closed, too
+            self._is_closed = True
+            opened, self._open = self._open, {}
+            self._fresh.clear()
+            for one in opened.values():
+                await one.link.close()

@@ -107,6 +107,7 @@ class Reconciler:
             _, late = await asyncio.wait(self._busy, timeout=DRAIN_S)
             for task in late:
                 task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _round(self) -> float:
         core = self._core
