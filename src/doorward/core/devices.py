@@ -235,19 +235,21 @@ def _skew(seconds: int) -> str:
     return f"about {round(size / unit)} {name}s {'ahead' if seconds > 0 else 'behind'}"
 
 
-async def report(
-    tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport, *, of_watch: bool = False
-) -> None:
-    """A device answered and says how it stands.
+async def report(tx: Tx, core: Core, workspace_id: str, device_id: str, fresh: DeviceReport) -> None:
+    """A device answered and says how it stands."""
+    await tx.lock("device", workspace_id, device_id)
+    row = await devices.get(tx, workspace_id, device_id)
+    if row is not None:
+        await take_report(tx, core, row, fresh, of_watch=False)
+
+
+async def take_report(tx: Tx, core: Core, row: DeviceRow, fresh: DeviceReport, *, of_watch: bool) -> None:
+    """A device, whose row is locked, says how it stands.
 
     Only a report `of_watch`, which comes after what the device's log told, says how the door stands: beside it, a
     movement would be told of twice, and once without its author.
     """
-    await tx.lock("device", workspace_id, device_id)
-    row = await devices.get(tx, workspace_id, device_id)
-    if row is None:
-        return
-    now = core.clock.now()
+    workspace_id, device_id, now = row.workspace_id, row.device_id, core.clock.now()
     errors = problems.without(row.errors_json, "device_disconnected", "missing_device_credentials")
     values = {**fields_of(fresh, row.warnings_json, now), "errors_json": errors}
     if not of_watch:

@@ -72,7 +72,7 @@ async def apply(
     if login is not None and row.secret_sealed != login and isinstance(happened, StateRead | LockMoved):
         return
     if isinstance(happened, StateRead):
-        await devices.report(tx, core, workspace_id, device_id, happened.report, of_watch=True)
+        await devices.take_report(tx, core, row, happened.report, of_watch=True)
         return
     if happened.occurred_at < core.clock.now() - OLDEST_MS:
         return

@@ -115,7 +115,6 @@ class Follower:
     __slots__ = (
         "_again",
         "_crew",
-        "_is_new",
         "_login",
         "_refusals",
         "_since",
@@ -137,7 +136,6 @@ class Follower:
         self._crew = crew
         self._again: asyncio.Event | None = None
         self._login: tuple[str | None, str] | None = None
-        self._is_new = True
         self._tries = 0
         self._refusals = 0
         self._since = 0.0

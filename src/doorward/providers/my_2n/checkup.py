@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from doorward.providers.base import NotAuthorized, ProviderError, Refused
 
+from . import facts
 from .client import TwoNClient
 from .troubles import (
     DeviceTrouble,
@@ -42,7 +43,6 @@ class Checked:
     serial: str
     name: str
     model: str
-    firmware: str
     notes: tuple[str, ...]
     """What it will not be able to do, and how to mend it."""
 
@@ -50,7 +50,8 @@ class Checked:
 class _Round:
     """One check after the other; what went wrong is gathered."""
 
-    def __init__(self) -> None:
+    def __init__(self, wrong_login: str) -> None:
+        self._wrong_login = wrong_login
         self.wrong: list[ProviderError] = []
         self.notes: list[str] = []
 
@@ -59,7 +60,7 @@ class _Round:
         try:
             return await call()
         except (LoginRefused, LoginNeeded) as trouble:
-            raise NotAuthorized(WRONG_LOGIN) from trouble
+            raise NotAuthorized(self._wrong_login) from trouble
         except LineTrouble as trouble:
             raise outward(trouble) from trouble
         except DeviceTrouble as trouble:
@@ -72,13 +73,14 @@ class _Round:
             self.wrong.append(error)
 
 
-async def check(client: TwoNClient, number: int) -> Checked:
-    """Try what the driver will need; `number` is the switch that is to be the door.
+async def check(client: TwoNClient, number: int, *, wrong_login: str) -> Checked:
+    """Try what the driver will need; `number` is the switch that is to be the door, `wrong_login` what is said when
+    user name and password are not accepted.
 
     Raises: NotAuthorized for a wrong login, with `missing` when the account lacks a privilege; Offline; Refused;
     Unsupported. Further things that are wrong stand in `more`.
     """
-    round_ = _Round()
+    round_ = _Round(wrong_login)
     info = await round_.ask(client.system_info) or {}
     await round_.ask(client.system_status)
     await _directory(round_, client)
@@ -87,15 +89,15 @@ async def check(client: TwoNClient, number: int) -> Checked:
         _switch(round_, rows, number)
         await round_.ask(lambda: client.check_switch_control(number))
     await _log(round_, client)
-    serial = _text(info, "serialNumber")
+    serial = facts.line(info.get("serialNumber"))
     if info and not _SERIAL.fullmatch(serial):
         round_.fail(Refused("The device does not tell its serial number, so it cannot be recognized again."))
     if round_.wrong:
         first = round_.wrong[0]
         first.more = tuple(error.message for error in round_.wrong[1:])
         raise first
-    model = _text(info, "variant") or "2N IP intercom"
-    return Checked(serial, _text(info, "deviceName") or model, model, _text(info, "swVersion"), tuple(round_.notes))
+    model = facts.line(info.get("variant")) or "2N IP intercom"
+    return Checked(serial, facts.line(info.get("deviceName")) or model, model, tuple(round_.notes))
 
 
 async def _directory(round_: _Round, client: TwoNClient) -> None:
@@ -133,8 +135,3 @@ def _switch(round_: _Round, rows: list[dict[str, Any]], number: int) -> None:
     others = " and ".join(str(one) for one in enabled)
     hint = f"; enabled: {others}" if enabled else ""
     round_.fail(Refused(f"{what}{hint}. Choose another one, or enable it under Hardware / Switches."))
-
-
-def _text(info: dict[str, Any], key: str) -> str:
-    value = info.get(key)
-    return value.strip()[:120] if isinstance(value, str) and value.isprintable() else ""

@@ -25,9 +25,8 @@ from doorward.providers.base import (
     Unsupported,
 )
 
-from .checkup import Checked, check
+from .checkup import WRONG_LOGIN, Checked, check
 from .client import TwoNClient
-from .discovery import discover
 from .probe import Found, probe
 from .troubles import DeviceTrouble, LoginNeeded, LoginRefused, PrivilegeMissing, outward
 from .tunnel import Tunnel
@@ -110,6 +109,8 @@ class Direct:
 
     async def discover(self) -> list[OfferedDevice]:
         """As `base.Discovers.discover`."""
+        from .discovery import discover  # with its mDNS library: rarely wanted, so not at every start
+
         found = await discover(self._ranges, allowed=self._networks.allows, interfaces=self._interfaces)
         return [OfferedDevice(one.url, one.name, _detail(one.model, one.serial, one.url)) for one in found]
 
@@ -196,7 +197,7 @@ class Direct:
         }
         client = self.client(secret)
         try:
-            checked = await check(client, secret["switch"])
+            checked = await check(client, secret["switch"], wrong_login=WRONG_LOGIN)
         finally:
             await client.close()
         if not is_trusted:

@@ -6,8 +6,8 @@ else. If the process dies half way, see `intercom` (commands), `codes` (director
 
 import asyncio
 import zlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,6 +71,13 @@ class _Device:
             raise outward(trouble) from trouble
         self.refusals = 0
 
+    @asynccontextmanager
+    async def known(self) -> AsyncIterator[None]:
+        """As `border`, once it is sure that this very device answers."""
+        with self.border():
+            await self.intercom.identify()
+            yield
+
 
 class TwoNLink:
     """`Link`, `Locks`, `ChoosesSwitch`, `ProgramsCodes`, `TakesPictures` and `Watches` for the devices whose secrets
@@ -113,30 +120,26 @@ class TwoNLink:
     async def read_codes(self, device: str, place: str | None = None, *, whole: bool = False) -> CodesRead:
         """As `base.ProgramsCodes.read_codes`."""
         one = await self._of(device)
-        with one.border():
-            await one.intercom.identify()
+        async with one.known():
             return await one.codes.read(place, whole=whole)
 
     async def set_code(self, device: str, code: WantedCode) -> Written:
         """As `base.ProgramsCodes.set_code`. Times are kept in whole seconds: from the second `starts_at` is in, to
         the end of the one `ends_at` is in."""
         one = await self._of(device)
-        with one.border():
-            await one.intercom.identify()
+        async with one.known():
             return await one.codes.set(code)
 
     async def set_codes(self, device: str, codes: Sequence[WantedCode]) -> list[Written | ProviderError]:
         """As `base.ProgramsManyCodes.set_codes`."""
         one = await self._of(device)
-        with one.border():
-            await one.intercom.identify()
+        async with one.known():
             return await one.codes.set_all(codes)
 
     async def remove_code(self, device: str, ref: str) -> None:
         """As `base.ProgramsCodes.remove_code`."""
         one = await self._of(device)
-        with one.border():
-            await one.intercom.identify()
+        async with one.known():
             await one.codes.remove(ref)
 
     async def choose_switch(self, device: str, number: int) -> SwitchChosen:
@@ -148,15 +151,13 @@ class TwoNLink:
     async def picture_settings(self, device: str) -> PictureSettings:
         """As `base.TakesPictures.picture_settings`."""
         one = await self._of(device)
-        with one.border():
-            await one.intercom.identify()
+        async with one.known():
             return await one.camera.settings()
 
     async def take_picture(self, device: str, width: int, height: int, source: str) -> bytes:
         """As `base.TakesPictures.take_picture`."""
         one = await self._of(device)
-        with one.border():
-            await one.intercom.identify()
+        async with one.known():
             return await one.camera.take(width, height, source)
 
     async def watch(self, device: str, bookmark: Bookmark | None = None) -> AsyncGenerator[DeviceEvent, None]:

@@ -22,6 +22,13 @@ def mac_address(text: Any) -> str | None:
     return ":".join(digits[i : i + 2] for i in range(0, 12, 2)) if re.fullmatch(r"[0-9a-f]{12}", digits) else None
 
 
+def line(value: Any) -> str:
+    """A device's word, on one line and not endless."""
+    if not isinstance(value, str):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in value[:200]).split())
+
+
 def is_outdated(version: str | None) -> bool:
     """Firmware older than `OLDEST`. One whose version cannot be read counts as new."""
     match = _VERSION.fullmatch(version or "")

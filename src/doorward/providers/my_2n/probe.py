@@ -23,7 +23,7 @@ import aiohttp
 import msgspec
 from aiohttp import hdrs
 
-from . import transport
+from . import facts, transport
 from .client import is_host
 from .digest import parse_challenges
 from .probe_failures import (
@@ -374,7 +374,7 @@ def _envelope(raw: bytes) -> tuple[bool | None, dict[str, Any]]:
 
 def _found(info: dict[str, Any], host: str, url: str, pin: str | None) -> Found | None:
     """The device that `system/info` tells of; None when that is no 2N."""
-    model, serial = _text(info.get("variant")), info.get("serialNumber")
+    model, serial = facts.line(info.get("variant")), info.get("serialNumber")
     serial = serial if isinstance(serial, str) and _WORD.fullmatch(serial) else None
     if not model or not (model.startswith("2N ") or (serial is not None and _SERIAL.fullmatch(serial))):
         return None
@@ -382,19 +382,12 @@ def _found(info: dict[str, Any], host: str, url: str, pin: str | None) -> Found 
     return Found(
         url,
         pin,
-        name=_text(info.get("deviceName")) or model,
+        name=facts.line(info.get("deviceName")) or model,
         model=model,
         serial=serial,
         firmware=firmware if isinstance(firmware, str) and _WORD.fullmatch(firmware) else None,
         needs_login_for_info=False,
     )
-
-
-def _text(value: Any) -> str:
-    """A device's word, on one line and not endless."""
-    if not isinstance(value, str):
-        return ""
-    return " ".join("".join(c if c.isprintable() else " " for c in value[:200]).split())
 
 
 __all__ = ["PORTS", "Address", "Found", "ProbeFailed", "parse_address", "probe"]

@@ -27,7 +27,7 @@ from doorward.providers.base import (
 )
 
 from . import direct, intercom
-from .checkup import WRONG_LOGIN, check
+from .checkup import check
 from .client import TwoNClient
 from .direct import Direct
 from .driver import TwoNLink, is_real, number_of
@@ -37,6 +37,9 @@ from .twins import BRAND, PASSWORD, Twins
 _ADDRESS: Final = re.compile(r"[^@\s]+@example\.com")
 _NO_ACCOUNT: Final = (
     "In a sandbox, log in with any address at example.com, such as jane@example.com, and the password 1234."
+)
+_WRONG_TWIN_LOGIN: Final = (
+    "The device does not accept this user name and password. In a sandbox they are jane and 1234."
 )
 _NO_TWINS: Final = "Virtual intercoms exist in sandbox workspaces only. Connect the real one by its address."
 _NO_REAL: Final = "A sandbox workspace has virtual intercoms only. Connect real ones in a production workspace."
@@ -123,13 +126,7 @@ class MyTwoN:
         }
         client = await self._client(place, account.secret, ref, secret)
         try:
-            await check(client, 1)
-        except NotAuthorized as exc:
-            if exc.message == WRONG_LOGIN:
-                raise NotAuthorized(
-                    "The device does not accept this user name and password. In a sandbox they are jane and 1234."
-                ) from exc
-            raise
+            await check(client, 1, wrong_login=_WRONG_TWIN_LOGIN)
         finally:
             await client.close()
         return DeviceLogin(secret=secret)

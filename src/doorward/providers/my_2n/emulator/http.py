@@ -6,6 +6,7 @@ Nothing is done before the login is good, and nothing of a request but its line 
 """
 
 import inspect
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -53,6 +54,21 @@ _HARMLESS: Final = frozenset(
 """Query parameters whose values may be shown in the list of requests."""
 
 
+@dataclass(slots=True)
+class _Asked:
+    """One request, as it arrived."""
+
+    path: str
+    query: str
+    target: str
+    """Path and query as they were sent."""
+    is_secure: bool
+    address: str
+    """Whose request it is."""
+    seen: dict[str, Any]
+    """Its entry in the list of requests."""
+
+
 async def handle(unit: Unit, request: web.BaseRequest, *, is_secure: bool, address: str) -> web.StreamResponse:
     """Answer one request, or cut its line."""
     unit.settle()
@@ -78,22 +94,15 @@ async def handle(unit: Unit, request: web.BaseRequest, *, is_secure: bool, addre
     counted = path if path in FUNCTIONS else "other"
     at_once = unit.counters.enter(counted)
     try:
-        return await _handle(unit, request, path, query, target, is_secure, address, seen)
+        return await _handle(unit, request, _Asked(path, query, target, is_secure, address, seen))
     finally:
         at_once.leave()
         unit.counters.count(counted, seen["status"], seen["code"])
 
 
-async def _handle(
-    unit: Unit,
-    request: web.BaseRequest,
-    path: str,
-    query: str,
-    target: str,
-    is_secure: bool,
-    address: str,
-    seen: dict[str, Any],
-) -> web.StreamResponse:
+async def _handle(unit: Unit, request: web.BaseRequest, asked: _Asked) -> web.StreamResponse:
+    path, seen = asked.path, asked.seen
+
     def headers(content_type: str) -> dict[str, str]:
         return _headers(unit, content_type)
 
@@ -103,7 +112,7 @@ async def _handle(
             if spoilt is not None:
                 seen["status"] = spoilt.status
                 return spoilt
-        response, call = await _answer(unit, request, path, query, target, is_secure, address, seen)
+        response, call = await _answer(unit, request, asked)
     except ApiError as error:
         # A refusal before anything was called.
         response, call = _refusal(unit, error, seen), None
@@ -117,16 +126,8 @@ async def _handle(
     return response
 
 
-async def _answer(
-    unit: Unit,
-    request: web.BaseRequest,
-    path: str,
-    query: str,
-    target: str,
-    is_secure: bool,
-    address: str,
-    seen: dict[str, Any],
-) -> tuple[web.StreamResponse, Call | None]:
+async def _answer(unit: Unit, request: web.BaseRequest, asked: _Asked) -> tuple[web.StreamResponse, Call | None]:
+    path = asked.path
     function = FUNCTIONS.get(path)
     if function is None or unit.firmware.lacks(path):
         raise ApiError(errors.INVALID_PATH)
@@ -134,7 +135,7 @@ async def _answer(
     settings = unit.services[function.service]
     if not settings.enabled:
         raise ApiError(errors.DISABLED)
-    if settings.connection == "tls" and not is_secure:
+    if settings.connection == "tls" and not asked.is_secure:
         raise ApiError(errors.INVALID_CONNECTION)
     if function.is_public and not unit.quirks.info_needs_credentials:
         admitted: Admitted | Challenged = Admitted(None, frozenset())
@@ -142,18 +143,18 @@ async def _answer(
         header = request.headers.get("Authorization")
         if unit.faults and header is not None and unit.faults.take("forget-nonces", path):
             unit.gate.forget()
-        admitted = unit.gate.check(settings, header, request.method, target)
+        admitted = unit.gate.check(settings, header, request.method, asked.target)
         if isinstance(admitted, Admitted):
-            unit.gate.passed(address)
+            unit.gate.passed(asked.address)
             if unit.faults:
                 admitted = mishaps.at_the_door(unit, admitted, path, settings.authentication)
     if isinstance(admitted, Challenged):
-        if admitted.wrong_password and unit.gate.failed(address):
-            unit.report("LoginBlocked", {"address": address})
-        return _challenge(unit, admitted, seen), None
+        if admitted.wrong_password and unit.gate.failed(asked.address):
+            unit.report("LoginBlocked", {"address": asked.address})
+        return _challenge(unit, admitted, asked.seen), None
     if function.needs and not any(privilege in admitted.privileges for privilege in function.needs):
         raise ApiError(errors.INSUFFICIENT_PRIVILEGES)
-    params = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    params = dict(parse_qsl(asked.query, keep_blank_values=True)) if asked.query else {}
     call = Call(unit, params, admitted.privileges, admitted.account)
     if request.method != "GET":
         await _read_body(unit, request, call)
