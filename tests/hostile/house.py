@@ -134,7 +134,16 @@ class House:
             return call
 
         db.write = counted(db.write, dies=True)
-        db.close = counted(db.close, dies=False)
+        close = db.close
+
+        async def end() -> None:
+            if self._is_dead and self._database_url is not None:
+                # A killed process says no farewell: its connections break. Waiting for them to be given back would be
+                # waiting for tasks that were killed.
+                db._pool.terminate()
+            await close()
+
+        db.close = counted(end, dies=False)
         if self._database_url is not None:  # SQLite reads on the spot
             db.read.all = counted(db.read.all, dies=False)
             db.read.one = counted(db.read.one, dies=False)
