@@ -22,6 +22,11 @@ from doorward.store import devices as device_store
 from doorward.store.workspaces import WorkspaceRow
 
 PATIENCE_S = 40.0
+QUIET_TURNS = 8
+"""Turns of the loop without anything to do, after which there is nothing."""
+SOON_S = 0.05
+REST_S = 2.0
+"""What takes longer is not waited for."""
 EMAIL = "jane@example.com"
 SINCE = "2000-01-01T00:00:00Z"
 DAY_S = 86_400
@@ -108,6 +113,39 @@ async def request(
     )
 
 
+class Rest:
+    """Waits until nothing is left to do: no callback is ready, no socket has bytes, no short timer of the event loop
+    runs, the database has answered.
+
+    What waits for longer (a long poll, a pause between tries) counts as at rest.
+    """
+
+    def __init__(self, db: Any) -> None:
+        self._under_way = 0
+        for holder, name in ((db, "write"), (db.read, "all"), (db.read, "one")):
+            setattr(holder, name, self._counted(getattr(holder, name)))
+
+    def _counted(self, work: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self._under_way += 1
+            try:
+                return await work(*args, **kwargs)
+            finally:
+                self._under_way -= 1
+
+        return call
+
+    async def __call__(self) -> None:
+        loop: Any = asyncio.get_running_loop()
+        deadline, quiet = time.monotonic() + REST_S, 0
+        while quiet < QUIET_TURNS and time.monotonic() < deadline:
+            soon = loop.time() + SOON_S
+            is_waiting = self._under_way or any(t._when < soon and not t._cancelled for t in loop._scheduled)
+            await asyncio.sleep(0.0005 if is_waiting else 0)
+            # Whatever has become ready in this turn stands behind us in the line.
+            quiet = 0 if is_waiting or loop._ready else quiet + 1
+
+
 @dataclass
 class World:
     """A running server, one of its workspaces, and a key to it."""
@@ -117,6 +155,7 @@ class World:
     workspace: WorkspaceRow
     key: str
     clock: Any
+    rest: "Rest"
     devices: list[str] = field(default_factory=list)
     """Ids of the devices that were connected last."""
 
@@ -175,10 +214,9 @@ class World:
     # ------------------------------------------------------------ time
 
     async def settle(self, seconds: float = 0.03) -> None:
-        """Let what is under way go on for a moment of real time: threads and sockets do not know our clock."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:  # noqa: ASYNC110 - nothing tells when nothing is left to do
-            await asyncio.sleep(0.002)
+        """Let what is under way go on for a moment of real time, and until nothing is."""
+        await asyncio.sleep(seconds)
+        await self.rest()
 
     async def pass_time(self, seconds: float, step: float = 1.0) -> None:
         """Move the clock on, in steps, and let what was waiting for it run."""
@@ -186,7 +224,7 @@ class World:
         while left > 0:
             now = min(step, left)
             await self.clock.advance(now)
-            await self.settle(0.006)
+            await self.settle(0.001)
             left -= now
 
     async def eventually(self, what: Callable[[], Any], *, step: float = 0.5, patience: float = PATIENCE_S) -> Any:
@@ -200,7 +238,7 @@ class World:
                 return found
             assert time.monotonic() < deadline, f"not within {patience} s; last: {found!r}"
             await self.clock.advance(step)
-            await self.settle(0.006)
+            await self.settle(0.001)
 
     # ------------------------------------------------------------ devices
 
@@ -279,10 +317,10 @@ async def serving(
     clock = clock or ManualClock()
     async with running(config, clock) as server:
         core = server.core
-
+        rest = Rest(core.db)
         workspace = await core.db.write(workspaces.first_sandbox, clock.now())
         token = await core.db.write(workspaces.add_key, clock.now(), workspace, "test")
-        yield World(core, server.app, workspace, token.text, clock)
+        yield World(core, server.app, workspace, token.text, clock, rest)
 
 
 async def new_workspace(world: World, name: str, *, is_sandbox: bool = True) -> World:
@@ -290,4 +328,4 @@ async def new_workspace(world: World, name: str, *, is_sandbox: bool = True) -> 
     core = world.core
     row = await core.db.write(workspaces.create, core.clock.now(), name, is_sandbox=is_sandbox)
     token = await core.db.write(workspaces.add_key, core.clock.now(), row, "test")
-    return World(core, world.app, row, token.text, world.clock)
+    return World(core, world.app, row, token.text, world.clock, world.rest)

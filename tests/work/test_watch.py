@@ -366,6 +366,7 @@ async def test_a_wrong_login_is_not_tried_again_and_again_and_a_new_one_at_once(
         await world.pass_time(590, step=10)
         refused = [r for r in unit.requests if r["status"] == 401]
         assert 2 <= len(refused) <= 9, "a challenge and two answers each"
+        assert not [r for r in refused if "unsubscribe" in r["path"]]
         assert follower_of(world).phase is Phase.SHUT_OUT
         assert "LoginBlocked" not in [event.name for event in unit.log.events]
         assert [e["error_code"] for e in (await world.device())["errors"]] == ["missing_device_credentials"]

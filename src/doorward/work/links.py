@@ -2,6 +2,7 @@
 
 A link is opened with the logins that are stored then. When an account's version has moved on (a new login, a device
 added or removed), the old link is closed and a new one opened; work that still runs on the old one ends by itself.
+Closing is a task of its own: whoever asked for a link may be cancelled meanwhile, and nothing stays open.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class Links:
         self._open: dict[tuple[str, str], _Open] = {}
         self._fresh: set[tuple[str, str]] = set()
         self._turn = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     def stale(self) -> None:
@@ -77,7 +79,7 @@ class Links:
         new = self._open[key] = _Open(await self._make(account, rows), account.secret_sealed, logins)
         self._fresh.add(key)
         if old is not None:
-            await old.link.close()
+            self._let_go(old)
         return new.link
 
     async def _make(self, account: "AccountRow", rows: list[DeviceRow]) -> Link:
@@ -99,7 +101,12 @@ class Links:
         for key in list(self._open):
             if await connected_accounts.get(self._core.db.read, *key) is None:
                 self._fresh.discard(key)
-                await self._open.pop(key).link.close()
+                self._let_go(self._open.pop(key))
+
+    def _let_go(self, one: _Open) -> None:
+        closing = asyncio.ensure_future(one.link.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """For good: whoever still asks for a link is told that there is none."""
@@ -108,4 +115,6 @@ class Links:
             opened, self._open = self._open, {}
             self._fresh.clear()
             for one in opened.values():
-                await one.link.close()
+                self._let_go(one)
+            if self._closing:
+                await asyncio.wait(self._closing)

@@ -174,7 +174,8 @@ class TwoNLink:
         self._is_closed = True
         opened = tuple(self._open.values())
         self._open.clear()
-        await asyncio.gather(*(one.intercom.client.close() for one in opened), return_exceptions=True)
+        closing = asyncio.gather(*(one.intercom.client.close() for one in opened), return_exceptions=True)
+        await asyncio.shield(closing)  # a caller that is cancelled leaves no connection open
 
     def _must_be_open(self) -> None:
         if self._is_closed:

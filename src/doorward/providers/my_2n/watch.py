@@ -29,6 +29,7 @@ from .events import NAMES, Translator
 from .intercom import Intercom
 from .troubles import (
     DeviceTrouble,
+    LoginRefused,
     NoAnswer,
     NotSupported,
     NotTheApi,
@@ -84,6 +85,9 @@ async def watch(intercom: Intercom, bookmark: Bookmark) -> AsyncGenerator[Device
     try:
         async for event in follower.events():
             yield event
+    except LoginRefused:
+        follower.drop()
+        raise
     finally:
         intercom.watchers -= 1
         await follower.let_go()
@@ -264,6 +268,10 @@ class _Follower:
             text = msgspec.json.encode(place).decode()
             if text != self._bookmark.value:
                 self._bookmark.value = text
+
+    def drop(self) -> None:
+        """Leave the channel to run out: a device counts every call with a wrong login."""
+        self._channel = None
 
     async def let_go(self) -> None:
         """Close the channel, if the device still answers; it runs out by itself otherwise."""
