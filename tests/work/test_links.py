@@ -6,7 +6,9 @@ from typing import Any
 
 from tests.support.server import World, serving
 
+from doorward.core import devices
 from doorward.store import devices as device_store
+from doorward.store.db import Tx
 from doorward.store.devices import DeviceRow
 from doorward.work.links import Links
 
@@ -28,7 +30,7 @@ async def test_a_cancelled_caller_leaves_no_connection_open(tmp_path: Path, data
             await link.read_device(device.ref)
             sessions.append(link._open[device.ref].intercom.client._session)
             # A new login: the next caller renews the link, and is cut off somewhere on the way.
-            await world.core.db.write(device_store.change, device, secret_sealed=_again(world, device))
+            await world.core.db.write(_log_in_again, world, device)
             links.stale()
             caller = asyncio.ensure_future(links.of(await row_of(world)))
             for _ in range(turns):
@@ -39,10 +41,9 @@ async def test_a_cancelled_caller_leaves_no_connection_open(tmp_path: Path, data
         assert all(session.closed for session in sessions)
 
 
-def _again(world: World, device: DeviceRow) -> str:
+async def _log_in_again(tx: Tx, world: World, device: DeviceRow) -> None:
     """The same login, sealed anew."""
-    from doorward.core import devices
-
     assert device.secret_sealed is not None
     vault = world.core.vault
-    return vault.seal_json(vault.open_json(device.secret_sealed, devices.LOGIN), devices.LOGIN)
+    sealed = vault.seal_json(vault.open_json(device.secret_sealed, devices.LOGIN), devices.LOGIN)
+    await device_store.change(tx, device, secret_sealed=sealed)
