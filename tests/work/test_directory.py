@@ -12,8 +12,7 @@ from tests.support import directory
 from tests.support.server import World, serving
 from tests.work.test_codes import chain, create, errors, hours, reaches
 
-from doorward.core import access_codes as rules
-from doorward.core import plan
+from doorward.core import code_state, plan
 from doorward.providers.my_2n.emulator import Unit
 from doorward.store import access_codes as store
 from doorward.store import bookmarks
@@ -788,7 +787,7 @@ async def test_a_write_of_ours_whose_answer_was_lost_is_nobody_elses(tmp_path: P
         async def lose(tx: Tx) -> None:
             row = await store.get(tx, world.workspace.workspace_id, code_id)
             assert row is not None
-            await store.change(tx, row, held_revision=rules.IN_DOUBT, retry_at=world.clock.now() + 300_000)
+            await store.change(tx, row, held_revision=code_state.IN_DOUBT, retry_at=world.clock.now() + 300_000)
 
         await world.core.db.write(lose)
         (uuid,) = directory.codes(unit)

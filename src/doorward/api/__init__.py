@@ -1,4 +1,4 @@
-"""The Seam API: the first word of a URL names the file.
+"""The Seam API: the first word of a URL names the file, or the folder.
 
 Importing this package fills the table of routes.
 """

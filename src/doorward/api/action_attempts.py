@@ -8,7 +8,7 @@ from doorward.api import page
 from doorward.api.params import Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
-from doorward.core import access_codes, actions
+from doorward.core import actions, code_state
 from doorward.store import access_codes as code_store
 from doorward.store import action_attempts as store
 from doorward.store.action_attempts import AttemptRow
@@ -30,7 +30,7 @@ async def shown(req: Request, row: AttemptRow) -> ActionAttempt:
     """An attempt with its result; older SDKs read the access code from it."""
     if row.status == "success" and row.access_code_id and row.action_type != "DELETE_ACCESS_CODE":
         seen = await code_store.see(req.db, row.workspace_id, row.access_code_id)
-        return actions.wire(row, {"access_code": access_codes.wire(req.core, seen) if seen else None})
+        return actions.wire(row, {"access_code": code_state.wire(req.core, seen) if seen else None})
     return actions.wire(row)
 
 

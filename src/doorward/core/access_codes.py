@@ -4,17 +4,12 @@ Creating, changing and deleting only write what is wanted, with a due row for th
 true and writes what is held. So a device that is off, slow or wrong never stands between a caller and an answer.
 """
 
-import itertools
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from msgspec import UNSET
-
-from doorward.core import actions, breaker, devices, plan, problems
+from doorward.core import actions, breaker, code_state, devices, pins
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
-from doorward.core.plan import Code, Content
 from doorward.errors import (
     AccessCodeBeingRemoved,
     AccessCodeNotFound,
@@ -23,30 +18,19 @@ from doorward.errors import (
     DuplicateAccessCode,
     InvalidInput,
     NotImplementedYet,
-    Unavailable,
 )
 from doorward.ids import new_id
-from doorward.providers.base import DeviceReport
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store import due
-from doorward.store.access_codes import CodeRow, SeenCode
+from doorward.store.access_codes import CodeRow
 from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow
 from doorward.store.workspaces import WorkspaceRow
-from doorward.wire.access_code import AccessCode
 from doorward.wire.events import access_code as event
 from doorward.wire.time import iso, iso_or_none, parse, to_minute
 
-PIN = "an access code's PIN"
-HELD = "what a device holds"
-EXTERNAL = "what others made of a code"
-CONFLICT = "conflicting_external_modification"
-IN_EFFECT = "external_modification_in_effect"
-IN_DOUBT = -1
-"""In place of the held revision: an answer to a write of ours was lost, so the device may hold more than we know."""
-INTERFERENCE = "third_party_integration_detected"
 BOTH_DATES = "Both starts_at and ends_at must be provided if one is"
 
 
@@ -110,50 +94,7 @@ def _minute(name: str, text: str) -> int:
     return at
 
 
-def check_pin(pin: str, report: DeviceReport) -> None:
-    """Digits, of a length the device takes."""
-    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
-        raise InvalidInput.of("code", "Must be 4 to 12 digits")
-    if len(pin) not in report.code_lengths:
-        lengths = ", ".join(str(n) for n in report.code_lengths)
-        raise InvalidInput.of("code", f"This device takes codes of {lengths} digits")
-
-
-def is_guessable(pin: str) -> bool:
-    """What a stranger tries first: one digit, a run, a repeated pair."""
-    gaps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(pin)}
-    return len(gaps) == 1 or len(set(pin)) < 3
-
-
-async def random_pin(
-    read: Reader, core: Core, device: DeviceRow, report: DeviceReport, length: float | None
-) -> tuple[str, str]:
-    """A PIN that nobody has on this device, and its hash. `length` if the device takes it, else its shortest."""
-    digits = int(length) if length is not None and length in report.code_lengths else min(report.code_lengths)
-    for _ in range(500):
-        pin = f"{secrets.randbelow(10**digits):0{digits}d}"
-        digest = pin_hash(core, device, pin)
-        if not is_guessable(pin) and not await store.has_hash(read, device.workspace_id, device.device_id, digest):
-            return pin, digest
-    raise Unavailable("No free PIN was found on this device. Ask for a longer one with preferred_code_length.")
-
-
-def pin_hash(core: Core, device: DeviceRow, pin: str) -> str:
-    return core.vault.digest("pin", device.workspace_id, device.device_id, pin)
-
-
-def takes_codes(device: DeviceRow) -> DeviceReport:
-    """The device's report. Raises DeviceTypeNotSupported when it has no keypad directory."""
-    report = devices.report_of(device)
-    if not report.code_lengths:
-        text = "This device takes no access codes."
-        if device.secret_sealed is None:
-            text = "What this device can do is known once it is logged in to. Open a connect webview for its account."
-        raise DeviceTypeNotSupported(text, data={"device_id": device.device_id})
-    return report
-
-
-async def _refuse_duplicate(
+async def refuse_duplicate(
     tx: Tx, device: DeviceRow, digest: str, starts_at: int | None, ends_at: int | None, but: str = ""
 ) -> None:
     """Two codes with one PIN may follow each other on a device, not overlap."""
@@ -186,7 +127,7 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Wish) -> tup
     workspace_id, now = workspace.workspace_id, core.clock.now()
     await tx.lock("device", workspace_id, wish.device_id)
     device = await devices.get(tx, workspace_id, wish.device_id)
-    report = takes_codes(device)
+    report = pins.takes_codes(device)
     if wish.is_offline_access_code or wish.is_one_time_use:
         raise DeviceTypeNotSupported("This device has no offline or one-time access codes.")
     starts_at, ends_at = times(wish.starts_at, wish.ends_at, now)
@@ -197,20 +138,29 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Wish) -> tup
     if not (device.online or wish.attempt_for_offline_device):
         raise DeviceIsOffline(data={"device_id": device.device_id})
     if wish.code is not None:
-        check_pin(wish.code, report)
-        pin, digest = wish.code, pin_hash(core, device, wish.code)
-        await _refuse_duplicate(tx, device, digest, starts_at, ends_at)
+        pins.check_pin(wish.code, report)
+        pin, digest = wish.code, pins.pin_hash(core, device, wish.code)
+        await refuse_duplicate(tx, device, digest, starts_at, ends_at)
     else:
-        pin, digest = await random_pin(tx, core, device, report, wish.preferred_code_length)
+        pin, digest = await pins.random_pin(tx, core, device, report, wish.preferred_code_length)
     core.limits.check("access_code_create", device.device_id, is_sandbox=bool(workspace.is_sandbox))
-    access_code_id = new_id()
-    row = CodeRow(
-        workspace_id=workspace_id,
+    row = new_row(core, device, wish, pin, digest, starts_at, ends_at)
+    attempt = await add(tx, core, device, row)
+    return row, attempt
+
+
+def new_row(
+    core: Core, device: DeviceRow, wish: Wish, pin: str, digest: str, starts_at: int | None, ends_at: int | None
+) -> CodeRow:
+    """A new code, wanted and not yet held."""
+    access_code_id, now = new_id(), core.clock.now()
+    return CodeRow(
+        workspace_id=device.workspace_id,
         access_code_id=access_code_id,
         device_id=device.device_id,
         ref=access_code_id,
         name=wish.name,
-        code_sealed=core.vault.seal(pin, PIN),
+        code_sealed=core.vault.seal(pin, pins.PIN),
         code_hash=digest,
         starts_at=starts_at,
         ends_at=ends_at,
@@ -233,11 +183,16 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Wish) -> tup
         retry_at=0,
         created_at=now,
     )
+
+
+async def add(tx: Tx, core: Core, device: DeviceRow, row: CodeRow) -> AttemptRow:
+    """Store a new managed code, say so, and have its device looked at. The device is locked already."""
     await store.add(tx, row)
-    await emit(tx, core, workspace_id, event.AccessCodeCreated(access_code_id=access_code_id, **about_device(device)))
-    attempt = await actions.start_level(tx, core, device, "CREATE_ACCESS_CODE", access_code_id)
-    await wake_device(tx, core, workspace_id, device.device_id)
-    return row, attempt
+    created = event.AccessCodeCreated(access_code_id=row.access_code_id, **about_device(device))
+    await emit(tx, core, row.workspace_id, created)
+    attempt = await actions.start_level(tx, core, device, "CREATE_ACCESS_CODE", row.access_code_id)
+    await wake_device(tx, core, row.workspace_id, row.device_id)
+    return attempt
 
 
 async def get(read: Reader, workspace_id: str, access_code_id: str, device_id: str | None = None) -> CodeRow:
@@ -266,11 +221,11 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
         values["name"] = wish.name
     digest = row.code_hash or ""
     if wish.code is not None:
-        check_pin(wish.code, takes_codes(device))
-        digest = pin_hash(core, device, wish.code)
+        pins.check_pin(wish.code, pins.takes_codes(device))
+        digest = pins.pin_hash(core, device, wish.code)
         if digest != row.code_hash:
-            values |= {"code_sealed": core.vault.seal(wish.code, PIN), "code_hash": digest}
-    await _refuse_duplicate(tx, device, digest, starts_at, ends_at, but=row.access_code_id)
+            values |= {"code_sealed": core.vault.seal(wish.code, pins.PIN), "code_hash": digest}
+    await refuse_duplicate(tx, device, digest, starts_at, ends_at, but=row.access_code_id)
     core.limits.check("access_code_update", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     attempt = await actions.start_level(tx, core, device, "UPDATE_ACCESS_CODE", row.access_code_id)
     values = {name: value for name, value in values.items() if getattr(row, name) != value}
@@ -305,7 +260,7 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
         workspace_id,
         event.AccessCodeMutationsRequested(
             access_code_id=row.access_code_id,
-            requested_mutations=mutations(core, row),
+            requested_mutations=code_state.mutations(core, row),
             **about_device(device),
         ),
     )
@@ -352,152 +307,3 @@ async def delete(
         )
         await wake_device(tx, core, workspace_id, device.device_id)
     return attempt
-
-
-async def generate(read: Reader, core: Core, workspace_id: str, device_id: str) -> str:
-    """A PIN that is free on the device now. It is not reserved."""
-    device = await devices.get(read, workspace_id, device_id)
-    pin, _ = await random_pin(read, core, device, takes_codes(device), None)
-    return pin
-
-
-# ---------------------------------------------------------------- shown
-
-
-def pin_of(core: Core, row: CodeRow) -> str | None:
-    return core.vault.open(row.code_sealed, PIN) if row.code_sealed else None
-
-
-def seal_held(core: Core, content: Content) -> str:
-    return core.vault.seal_json([content.name, content.pin, content.starts_at, content.ends_at], HELD)
-
-
-def held_of(core: Core, row: CodeRow) -> Content | None:
-    """What the device is known to hold of it."""
-    return Content(*core.vault.open_json(row.held_sealed, HELD)) if row.held_sealed else None
-
-
-def seal_external(core: Core, before: Content, after: Content) -> str:
-    contents = [[c.name, c.pin, c.starts_at, c.ends_at] for c in (before, after)]
-    return core.vault.seal_json(contents, EXTERNAL)
-
-
-def external_of(core: Core, row: CodeRow) -> tuple[Content, Content] | None:
-    """What somebody else made of it at the device: before and after."""
-    if row.external_sealed is None:
-        return None
-    before, after = core.vault.open_json(row.external_sealed, EXTERNAL)
-    return Content(*before), Content(*after)
-
-
-def planned(core: Core, row: CodeRow) -> Code:
-    """A row as the plan sees it."""
-    wanted = None
-    if row.is_wanted:
-        wanted = Content(row.name, pin_of(core, row) or "", row.starts_at, row.ends_at)
-    return Code(
-        code_id=row.access_code_id,
-        ref=row.ref,
-        wanted=wanted,
-        held=held_of(core, row),
-        is_current=row.held_revision == row.revision,
-        retry_at=row.retry_at,
-        seen=external[1] if (external := external_of(core, row)) else None,
-    )
-
-
-def mutations(core: Core, row: CodeRow) -> list[dict[str, Any]]:
-    """Seam's pending mutations: what is wanted and not held."""
-
-    def one(code: str, message: str, **members: Any) -> dict[str, Any]:
-        return {"mutation_code": code, "message": message, "created_at": iso(row.requested_at), **members}
-
-    if not row.is_wanted:
-        return [one("deleting", "The code is being removed from the device.")]
-    if row.held_revision == row.revision:
-        return []
-    held = held_of(core, row)
-    if held is None:
-        return [one("creating", "The code is being set on the device.")]
-    found = []
-    if held.name != row.name:
-        found.append(
-            one(
-                "updating_name", "The name is being changed.", **{"from": {"name": held.name}, "to": {"name": row.name}}
-            )
-        )
-    pin = pin_of(core, row)
-    if held.pin != pin:
-        found.append(
-            one("updating_code", "The PIN is being changed.", **{"from": {"code": held.pin}, "to": {"code": pin}})
-        )
-    if (held.starts_at, held.ends_at) != (row.starts_at, row.ends_at):
-        frame = {
-            "from": {"starts_at": iso_or_none(held.starts_at), "ends_at": iso_or_none(held.ends_at)},
-            "to": {"starts_at": iso_or_none(row.starts_at), "ends_at": iso_or_none(row.ends_at)},
-        }
-        found.append(one("updating_time_frame", "The times are being changed.", **frame))
-    return found
-
-
-def wire(core: Core, seen: SeenCode) -> AccessCode:
-    """A code as Seam shows it."""
-    row = seen.row
-    bound = row.ends_at is not None
-    errors = problems.wire(row.errors_json, "error", is_access_code_error=True)
-    errors += problems.wire(seen.device_errors_json, "error", is_device_error=True)
-    account = {"is_connected_account_error": True, "is_device_error": False}
-    errors += problems.wire(seen.account_errors_json, "error", **account)
-    scheduled = row.held_sealed is not None and row.status == "unset"
-    return AccessCode(
-        access_code_id=row.access_code_id,
-        workspace_id=row.workspace_id,
-        device_id=row.device_id,
-        name=row.name,
-        appearance={"name": row.name, "first_name": None, "last_name": None} if row.held_sealed else None,
-        code=pin_of(core, row),
-        type="time_bound" if bound else "ongoing",
-        status=row.status,
-        starts_at=iso_or_none(row.starts_at) if bound else UNSET,
-        ends_at=iso_or_none(row.ends_at) if bound else UNSET,
-        created_at=iso(row.created_at),
-        common_code_key=row.common_code_key,
-        is_backup=True if row.is_backup else UNSET,
-        is_backup_access_code_available=False,
-        is_external_modification_allowed=bool(row.is_external_modification_allowed),
-        is_offline_access_code=bool(row.is_offline),
-        is_one_time_use=bool(row.is_one_time_use),
-        is_scheduled_on_device=scheduled if bound else UNSET,
-        pulled_backup_access_code_id=row.pulled_backup_access_code_id,
-        pending_mutations=mutations(core, row),
-        errors=_with_fields(core, row, errors),
-        warnings=_with_fields(core, row, problems.wire(row.warnings_json, "warning")),
-    )
-
-
-def _with_fields(core: Core, row: CodeRow, issues: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The issues, those about changes at the device with what was changed: it may be the PIN, so it is sealed apart."""
-    external = external_of(core, row)
-    if external is not None:
-        before, after = (
-            {"name": c.name, "code": c.pin, "starts_at": iso_or_none(c.starts_at), "ends_at": iso_or_none(c.ends_at)}
-            for c in external
-        )
-        for issue in issues:
-            if CONFLICT in issue.values() or IN_EFFECT in issue.values():
-                issue["modified_fields"] = [
-                    {"field": name, "from": before[name], "to": after[name]}
-                    for name in before
-                    if before[name] != after[name]
-                    and not (name == "name" and plan.same_name(before["name"], after["name"] or ""))
-                ]
-    return issues
-
-
-def issues_of(row: CodeRow, device: DeviceRow) -> dict[str, Any]:
-    """What is wrong, as a code's events carry it."""
-    return {
-        "access_code_errors": problems.wire(row.errors_json, "error", is_access_code_error=True),
-        "access_code_warnings": problems.wire(row.warnings_json, "warning"),
-        **devices.issues_of(device),
-    }

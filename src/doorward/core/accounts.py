@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import access_codes as codes
-from doorward.core import devices, problems
+from doorward.core import devices, pins, problems
 from doorward.core.context import Core
 from doorward.core.events import about_account, about_device, emit
 from doorward.errors import ConnectedAccountNotFound
@@ -237,7 +236,7 @@ async def delete_device(tx: Tx, core: Core, device: DeviceRow) -> None:
     about = about_device(device)
     await tx.lock("device", device.workspace_id, device.device_id)
     for code in await access_codes.managed_of_device(tx, device.workspace_id, device.device_id):
-        pin = codes.pin_of(core, code)
+        pin = pins.pin_of(core, code)
         deleted = code_event.AccessCodeDeleted(access_code_id=code.access_code_id, code=pin, **about)
         await emit(tx, core, device.workspace_id, deleted)
     await access_codes.delete_of_device(tx, device.workspace_id, device.device_id)

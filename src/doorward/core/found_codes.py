@@ -10,8 +10,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from doorward.core import access_codes as rules
-from doorward.core import breaker, plan, problems
+from doorward.core import breaker, code_state, pins, plan, problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.core.plan import Content, Difference
@@ -36,7 +35,7 @@ def is_news(core: Core, device: DeviceRow, row: CodeRow, found: FoundCode) -> bo
 
 def _columns(core: Core, device: DeviceRow, row: CodeRow | None, found: FoundCode, *, seal: bool) -> dict[str, Any]:
     """The columns of an unmanaged code that the device decides."""
-    digest = rules.pin_hash(core, device, found.pin) if found.pin else None
+    digest = pins.pin_hash(core, device, found.pin) if found.pin else None
     ours = row.name if row is not None else None
     values: dict[str, Any] = {
         # A name that was ours may be longer than what the device shows of it.
@@ -47,7 +46,7 @@ def _columns(core: Core, device: DeviceRow, row: CodeRow | None, found: FoundCod
         "is_kept_elsewhere": int(found.is_kept_elsewhere),
     }
     if seal and (row is None or row.code_hash != digest):
-        values["code_sealed"] = core.vault.seal(found.pin, rules.PIN) if found.pin else None
+        values["code_sealed"] = core.vault.seal(found.pin, pins.PIN) if found.pin else None
     return values
 
 
@@ -130,7 +129,7 @@ def wire(core: Core, seen: SeenCode) -> UnmanagedAccessCode:
         workspace_id=row.workspace_id,
         device_id=row.device_id,
         name=row.name,
-        code=rules.pin_of(core, row),
+        code=pins.pin_of(core, row),
         type="time_bound" if is_bound else "ongoing",
         status="set" if opens else "unset",
         starts_at=iso_or_none(row.starts_at) if is_bound else UNSET,
@@ -156,9 +155,9 @@ async def store_differences(
     await tx.lock("device", device.workspace_id, device.device_id)
     for one in differences:
         row = await store.get(tx, device.workspace_id, one.code.code_id)
-        if row is None or not row.is_managed or rules.planned(core, row) != one.code:
+        if row is None or not row.is_managed or code_state.planned(core, row) != one.code:
             continue  # it was changed here meanwhile: the next read compares again
-        in_doubt = row.held_revision == rules.IN_DOUBT or (is_first and not one.code.is_current)
+        in_doubt = row.held_revision == code_state.IN_DOUBT or (is_first and not one.code.is_current)
         if in_doubt and one.found is not None:
             continue  # most likely our own write, whose answer was lost; it is written again anyway
         if plan.is_over(one.code.wanted, core.clock.now()) and one.found is None:
@@ -177,7 +176,7 @@ async def _accept(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, one: Diff
     text += " It is allowed to be, so it stays so."
     data = {"change_type": "removed" if is_removed else "modified"}
     values: dict[str, Any] = {
-        "warnings_json": problems.with_issue(row.warnings_json, rules.IN_EFFECT, text, now, **data)
+        "warnings_json": problems.with_issue(row.warnings_json, code_state.IN_EFFECT, text, now, **data)
     }
     if found is None or found.pin == "":
         values |= {"held_sealed": None, "held_revision": row.revision, "status": "unset", "external_sealed": None}
@@ -186,13 +185,13 @@ async def _accept(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, one: Diff
         new = _content(row.name, found, old)
         values |= {
             "name": new.name,
-            "code_sealed": core.vault.seal(new.pin, rules.PIN),
-            "code_hash": rules.pin_hash(core, device, new.pin),
+            "code_sealed": core.vault.seal(new.pin, pins.PIN),
+            "code_hash": pins.pin_hash(core, device, new.pin),
             "starts_at": new.starts_at,
             "ends_at": new.ends_at,
-            "held_sealed": rules.seal_held(core, new),
+            "held_sealed": code_state.seal_held(core, new),
             "status": "unset" if is_future else "set",
-            "external_sealed": rules.seal_external(core, old, new) if old is not None else None,
+            "external_sealed": code_state.seal_external(core, old, new) if old is not None else None,
         }
     await store.change(tx, row, **values)
     cls = event.AccessCodeDeletedExternalToSeam if is_removed else event.AccessCodeModifiedExternalToSeam
@@ -219,16 +218,16 @@ async def _object(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, one: Diff
         )
         warning = "Something else keeps changing this code at the device."
         values["retry_at"] = not_past_end(row, struck.open_until, now)
-        values["warnings_json"] = problems.with_issue(row.warnings_json, rules.INTERFERENCE, warning, now)
+        values["warnings_json"] = problems.with_issue(row.warnings_json, code_state.INTERFERENCE, warning, now)
     else:
         text += " It is being set again."
     data = {"change_type": "removed" if is_gone else "modified"}
-    values["errors_json"] = problems.with_issue(row.errors_json, rules.CONFLICT, text, now, **data)
+    values["errors_json"] = problems.with_issue(row.errors_json, code_state.CONFLICT, text, now, **data)
     if found is None:
         values |= {"held_sealed": None, "external_sealed": None}
         values["status"] = "setting" if row.status == "set" else row.status
     else:
-        values["external_sealed"] = rules.seal_external(core, held, _content(held.name, found, held))
+        values["external_sealed"] = code_state.seal_external(core, held, _content(held.name, found, held))
     await store.change(tx, row, **values)
     cls = event.AccessCodeDeletedExternalToSeam if is_gone else event.AccessCodeModifiedExternalToSeam
     await emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about_device(device)))

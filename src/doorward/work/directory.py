@@ -18,8 +18,7 @@ from typing import TypeVar
 
 import structlog
 
-from doorward.core import access_codes as rules
-from doorward.core import devices, found_codes, plan, problems
+from doorward.core import code_state, devices, found_codes, plan, problems
 from doorward.core.context import Core
 from doorward.providers.base import CodesRead, DoubtfulAnswer, FoundCode, ProgramsCodes, ProviderError
 from doorward.store import access_codes as store
@@ -211,7 +210,7 @@ class Directory:
                     result.missing.add(row.ref)
                     result.ours_missing += row.is_managed
             if row.is_managed:
-                difference = plan.difference(rules.planned(core, row), there)
+                difference = plan.difference(code_state.planned(core, row), there)
                 if difference is not None:
                     result.differences.append(difference)
             elif not is_there:

@@ -18,8 +18,7 @@ from typing import Any
 
 import structlog
 
-from doorward.core import access_codes as rules
-from doorward.core import actions, breaker, devices, events, found_codes, plan, problems
+from doorward.core import actions, breaker, code_state, devices, events, found_codes, pins, plan, problems
 from doorward.core.context import Core
 from doorward.providers.base import (
     DeviceReport,
@@ -172,7 +171,7 @@ class Reconciler:
         now = core.clock.now()
         codes = {c.access_code_id: c for c in await store.needing_work(core.db.read, workspace_id, device_id, now)}
         steps, wake = plan.steps(
-            [rules.planned(core, c) for c in codes.values()],
+            [code_state.planned(core, c) for c in codes.values()],
             keeps_schedules=report.keeps_schedules,
             now=now,
             begun={c.access_code_id: c.status == "set" for c in codes.values()},
@@ -295,14 +294,14 @@ class Reconciler:
         now = core.clock.now()
         current = row.revision == before.revision
         future = content.starts_at is not None and content.starts_at > now
-        held = rules.held_of(core, row)
-        values: dict[str, Any] = {"held_sealed": rules.seal_held(core, content), "held_revision": before.revision}
+        held = code_state.held_of(core, row)
+        values: dict[str, Any] = {"held_sealed": code_state.seal_held(core, content), "held_revision": before.revision}
         if current:
             values |= {
                 "status": "unset" if future else "set",
                 "errors_json": "[]",
                 "warnings_json": problems.without(
-                    row.warnings_json, "delay_in_setting_on_device", rules.IN_EFFECT, rules.INTERFERENCE
+                    row.warnings_json, "delay_in_setting_on_device", code_state.IN_EFFECT, code_state.INTERFERENCE
                 ),
                 "external_sealed": None,
                 "failures": 0,
@@ -351,7 +350,7 @@ class Reconciler:
             return
         row = await store.change(tx, row, status="set")
         about = events.about_device(device)
-        pin = rules.pin_of(core, row) or ""
+        pin = pins.pin_of(core, row) or ""
         begun = event.AccessCodeSetOnDevice(access_code_id=row.access_code_id, code=pin, **about)
         await events.emit(tx, core, row.workspace_id, begun)
 
@@ -371,7 +370,7 @@ class Reconciler:
         await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
         await store.delete(tx, row.workspace_id, row.access_code_id)
         await found_codes.release(tx, core, device)
-        pin = rules.pin_of(core, row)
+        pin = pins.pin_of(core, row)
         await events.emit(tx, core, row.workspace_id, event.AccessCodeDeleted(code=pin, **about))
 
     async def _failed(
@@ -383,7 +382,7 @@ class Reconciler:
         if row is None:
             return None
         if isinstance(error, OutcomeUnknown) and not removing and row.held_sealed is not None:
-            row = await store.change(tx, row, held_revision=rules.IN_DOUBT)
+            row = await store.change(tx, row, held_revision=code_state.IN_DOUBT)
         if row.revision != before.revision:
             return None
         now = core.clock.now()
@@ -391,7 +390,7 @@ class Reconciler:
         known = problems.read(row.errors_json)
         is_news = code not in {issue.code for issue in known}
         # The failure before is old; that somebody else changed the code stands until it is repaired.
-        errors = problems.write([one for one in known if one.code in (code, rules.CONFLICT)])
+        errors = problems.write([one for one in known if one.code in (code, code_state.CONFLICT)])
         failures = row.failures + 1
         pause = BACKOFF_S[min(row.failures, len(BACKOFF_S) - 1)] * 1000
         retry_at = now + pause if problems.can_retry(error) or removing else 2**62
@@ -418,7 +417,7 @@ class Reconciler:
         )
         if is_news:
             cls = event.AccessCodeFailedToRemoveFromDevice if removing else event.AccessCodeFailedToSetOnDevice
-            about = events.about_device(device) | rules.issues_of(row, device)
+            about = events.about_device(device) | code_state.issues_of(row, device)
             await events.emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about))
         await actions.finish_level(tx, core, row.workspace_id, row.access_code_id, error=problems.attempt_error(error))
         return retry_at if retry_at < 2**62 else None

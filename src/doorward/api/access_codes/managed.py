@@ -1,34 +1,25 @@
-"""`/access_codes/*`."""
+"""`/access_codes/*`: codes that are managed here, one at a time."""
 
-import asyncio
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt
-from pydantic import StringConstraints
 
 from doorward.api import action_attempts, page
+from doorward.api.access_codes.shared import Get, Name, Pin, one, search_for, settled
 from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_codes as rules
-from doorward.core import actions, found_codes
+from doorward.core import code_state, pins
 from doorward.core.access_codes import Change, Wish
-from doorward.errors import AccessCodeNotFound, InvalidInput, NotImplementedYet
+from doorward.errors import NotImplementedYet
 from doorward.store import access_codes as store
-from doorward.store import devices as device_store
-from doorward.store.action_attempts import AttemptRow
-from doorward.store.db import Where, like
-from doorward.wire.access_code import AccessCode, GeneratedCode, UnmanagedAccessCode
+from doorward.store.db import Where
+from doorward.wire.access_code import AccessCode, GeneratedCode
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.reply import Pagination
 
 PAGE = 55_000
-UNMANAGED_PAGE = 300_000
-PART = 500
-"""Codes read and shown before others have their turn."""
-
-Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
-Name = Annotated[str, StringConstraints(max_length=255)]
 
 
 class Create(Params):
@@ -72,17 +63,6 @@ class Create(Params):
     """Older name of `is_offline_access_code`."""
 
 
-async def _settled(req: Request, attempt: AttemptRow, sync: bool) -> AttemptRow:
-    """The attempt; with `sync`, once it has ended or the wait is over."""
-    if not sync or attempt.status != "pending":
-        return attempt
-    wake, attempt_id = req.core.wake, attempt.action_attempt_id
-    ending = wake.expect(attempt_id)
-    current = await actions.get(req.db, req.workspace_id, attempt_id)
-    await wake.wait(attempt_id, ending, req.core.config.command_wait if current.status == "pending" else 0)
-    return await actions.get(req.db, req.workspace_id, attempt_id)
-
-
 @route(
     "/access_codes/create",
     auth="ACK",
@@ -106,50 +86,21 @@ async def create(req: Request, p: Create) -> dict[str, Any]:
         is_one_time_use=bool(p.is_one_time_use),
     )
     row, attempt = await req.write(rules.create, req.core, req.workspace, wish)
-    attempt = await _settled(req, attempt, p.sync)
+    attempt = await settled(req, attempt, p.sync)
     seen = store.SeenCode(row)
     if p.sync:
         seen = await store.see(req.db, req.workspace_id, row.access_code_id) or seen
     return {
-        "access_code": rules.wire(req.core, seen),
+        "access_code": code_state.wire(req.core, seen),
         "action_attempt": await action_attempts.shown(req, attempt),
     }
-
-
-class Get(Params):
-    """Parameters of get."""
-
-    access_code_id: Id | None = None
-    """The code."""
-    code: str | None = None
-    """Its PIN, with `device_id`."""
-    device_id: Id | None = None
-    """Its device."""
-
-
-async def _one(req: Request, p: Get, *, is_managed: bool) -> store.SeenCode:
-    """The code by id, or by device and PIN. Raises AccessCodeNotFound."""
-    if p.access_code_id is not None:
-        seen = await store.see(req.db, req.workspace_id, p.access_code_id)
-    elif p.device_id is not None and p.code is not None:
-        seen = None
-        device = await device_store.get(req.db, req.workspace_id, p.device_id)
-        digest = rules.pin_hash(req.core, device, p.code) if device else ""
-        for row in await store.find_by_hash(req.db, req.workspace_id, p.device_id, digest):
-            if bool(row.is_managed) == is_managed and not row.is_backup:
-                seen = await store.see(req.db, req.workspace_id, row.access_code_id)
-    else:
-        raise InvalidInput("Must provide access_code_id or both device_id and code")
-    if seen is None or bool(seen.row.is_managed) != is_managed or p.device_id not in (None, seen.row.device_id):
-        raise AccessCodeNotFound(data={"access_code_id": p.access_code_id} if p.access_code_id else None)
-    return seen
 
 
 @route("/access_codes/get", auth="ACKR", returns={"access_code": AccessCode})
 async def get(req: Request, p: Get) -> dict[str, Any]:
     """Get an access code, by id or by device and PIN."""
-    seen = await _one(req, p, is_managed=True)
-    return {"access_code": rules.wire(req.core, seen)}
+    seen = await one(req, p, is_managed=True)
+    return {"access_code": code_state.wire(req.core, seen)}
 
 
 class List(Params):
@@ -175,22 +126,6 @@ class List(Params):
     """Only those that contain this text in name or id, or have it as their PIN."""
     user_identifier_key: str | None = None
     """Only those of this user's client sessions."""
-
-
-async def _search(req: Request, where: Where, search: str | None, device_id: str | None) -> None:
-    """Only codes with this text in name or id, or with this PIN on this device."""
-    if not search:
-        return
-    text, digest = like(search.lower()), ""
-    if device_id is not None and search.isdigit():
-        device = await device_store.get(req.db, req.workspace_id, device_id)
-        digest = rules.pin_hash(req.core, device, search) if device else ""
-    where.add(
-        "(LOWER(c.name) LIKE {} ESCAPE '\\' OR c.access_code_id LIKE {} ESCAPE '\\' OR c.code_hash = {})",
-        text,
-        text,
-        digest,
-    )
 
 
 @route(
@@ -220,13 +155,13 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         where.add("d.customer_key = {}", p.customer_key)
     if p.access_grant_id or p.access_grant_key or p.access_method_id or p.user_identifier_key is not None:
         where.any_of("c.access_code_id", [])
-    await _search(req, where, p.search, p.device_id)
+    await search_for(req, where, p.search, p.device_id)
     page.after(where, page.start(req, p.page_cursor), "c.created_at", "c.access_code_id")
     limit = min(p.limit, PAGE)
     rows = await store.see_page(req.db, where, limit + 1)
     shown, pagination = page.cut(req, rows, limit, lambda r: (r.row.created_at, r.row.access_code_id))
     return {
-        "access_codes": [rules.wire(req.core, one) for one in shown],
+        "access_codes": [code_state.wire(req.core, seen) for seen in shown],
         "pagination": pagination,
     }
 
@@ -300,7 +235,7 @@ async def update(req: Request, p: Update) -> dict[str, Any]:
         attempt_for_offline_device=p.attempt_for_offline_device,
     )
     _, attempt = await req.write(rules.change, req.core, req.workspace, wish)
-    attempt = await _settled(req, attempt, p.sync)
+    attempt = await settled(req, attempt, p.sync)
     return {"action_attempt": await action_attempts.shown(req, attempt)}
 
 
@@ -326,7 +261,7 @@ class Delete(Params):
 async def delete(req: Request, p: Delete) -> dict[str, Any]:
     """Delete an access code: it stays visible as `removing` until the device has let go of it."""
     attempt = await req.write(rules.delete, req.core, req.workspace, p.access_code_id, p.device_id)
-    attempt = await _settled(req, attempt, p.sync)
+    attempt = await settled(req, attempt, p.sync)
     return {"action_attempt": await action_attempts.shown(req, attempt)}
 
 
@@ -340,58 +275,5 @@ class Generate(Params):
 @route("/access_codes/generate_code", auth="AC", methods=("GET", "POST"), returns={"generated_code": GeneratedCode})
 async def generate_code(req: Request, p: Generate) -> dict[str, Any]:
     """Get a PIN that is free on a device. It is not reserved."""
-    code = await rules.generate(req.db, req.core, req.workspace_id, p.device_id)
+    code = await pins.generate(req.db, req.core, req.workspace_id, p.device_id)
     return {"generated_code": GeneratedCode(device_id=p.device_id, code=code)}
-
-
-# ---------------------------------------------------------------- codes that are not managed
-
-
-@route("/access_codes/unmanaged/get", auth="ACKR", returns={"access_code": UnmanagedAccessCode})
-async def get_unmanaged(req: Request, p: Get) -> dict[str, Any]:
-    """Get an access code that is not managed, by id or by device and PIN."""
-    return {"access_code": found_codes.wire(req.core, await _one(req, p, is_managed=False))}
-
-
-class ListUnmanaged(Params):
-    """Parameters of unmanaged/list."""
-
-    device_id: Id
-    """The device."""
-    limit: Annotated[int, Gt(0)] = UNMANAGED_PAGE
-    """Items in a page."""
-    page_cursor: str | None = None
-    """Where the page before ended."""
-    search: str | None = None
-    """Only those that contain this text in name or id, or have it as their PIN."""
-    user_identifier_key: str | None = None
-    """Only those of this user's client sessions."""
-
-
-@route(
-    "/access_codes/unmanaged/list",
-    auth="ACKR",
-    returns={"access_codes": list[UnmanagedAccessCode], "pagination": Pagination},
-    pages=UNMANAGED_PAGE,
-)
-async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
-    """List access codes of a device that are not managed: found there, or made by others."""
-    limit, position = min(p.limit, UNMANAGED_PAGE), page.start(req, p.page_cursor)
-    shown: list[UnmanagedAccessCode] = []
-    last: page.Position | None = None
-    while True:
-        where = Where()
-        where.add("c.workspace_id = {} AND c.is_managed = 0", req.workspace_id)
-        where.add("c.device_id = {}", p.device_id)
-        if p.user_identifier_key is not None:
-            where.any_of("c.access_code_id", [])
-        await _search(req, where, p.search, p.device_id)
-        page.after(where, position, "c.created_at", "c.access_code_id")
-        part = min(PART, limit - len(shown))
-        rows = await store.see_page(req.db, where, part + 1)
-        shown += [found_codes.wire(req.core, one) for one in rows[:part]]
-        if rows:
-            last = position = (rows[:part][-1].row.created_at, rows[:part][-1].row.access_code_id)
-        if len(rows) <= part or len(shown) >= limit:
-            return {"access_codes": shown, "pagination": page.page(req, len(rows) > part, last)}
-        await asyncio.sleep(0)

@@ -1,0 +1,5 @@
+"""`/access_codes/*`: a file for each kind of code. Importing this package fills the table of routes."""
+
+from doorward.api.access_codes import managed, unmanaged
+
+__all__ = ["managed", "unmanaged"]

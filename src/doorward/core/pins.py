@@ -1,0 +1,72 @@
+"""PINs: which a device takes, which nobody should have, and how they are kept.
+
+A PIN is stored sealed, and found again by a keyed hash of its own for each device; nothing here writes.
+"""
+
+import itertools
+import secrets
+
+from doorward.core import devices
+from doorward.core.context import Core
+from doorward.errors import DeviceTypeNotSupported, InvalidInput, Unavailable
+from doorward.providers.base import DeviceReport
+from doorward.store import access_codes as store
+from doorward.store.access_codes import CodeRow
+from doorward.store.db import Reader
+from doorward.store.devices import DeviceRow
+
+PIN = "an access code's PIN"
+
+
+def pin_of(core: Core, row: CodeRow) -> str | None:
+    return core.vault.open(row.code_sealed, PIN) if row.code_sealed else None
+
+
+def check_pin(pin: str, report: DeviceReport) -> None:
+    """Digits, of a length the device takes."""
+    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
+        raise InvalidInput.of("code", "Must be 4 to 12 digits")
+    if len(pin) not in report.code_lengths:
+        lengths = ", ".join(str(n) for n in report.code_lengths)
+        raise InvalidInput.of("code", f"This device takes codes of {lengths} digits")
+
+
+def is_guessable(pin: str) -> bool:
+    """What a stranger tries first: one digit, a run, a repeated pair."""
+    gaps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(pin)}
+    return len(gaps) == 1 or len(set(pin)) < 3
+
+
+async def random_pin(
+    read: Reader, core: Core, device: DeviceRow, report: DeviceReport, length: float | None
+) -> tuple[str, str]:
+    """A PIN that nobody has on this device, and its hash. `length` if the device takes it, else its shortest."""
+    digits = int(length) if length is not None and length in report.code_lengths else min(report.code_lengths)
+    for _ in range(500):
+        pin = f"{secrets.randbelow(10**digits):0{digits}d}"
+        digest = pin_hash(core, device, pin)
+        if not is_guessable(pin) and not await store.has_hash(read, device.workspace_id, device.device_id, digest):
+            return pin, digest
+    raise Unavailable("No free PIN was found on this device. Ask for a longer one with preferred_code_length.")
+
+
+def pin_hash(core: Core, device: DeviceRow, pin: str) -> str:
+    return core.vault.digest("pin", device.workspace_id, device.device_id, pin)
+
+
+def takes_codes(device: DeviceRow) -> DeviceReport:
+    """The device's report. Raises DeviceTypeNotSupported when it has no keypad directory."""
+    report = devices.report_of(device)
+    if not report.code_lengths:
+        text = "This device takes no access codes."
+        if device.secret_sealed is None:
+            text = "What this device can do is known once it is logged in to. Open a connect webview for its account."
+        raise DeviceTypeNotSupported(text, data={"device_id": device.device_id})
+    return report
+
+
+async def generate(read: Reader, core: Core, workspace_id: str, device_id: str) -> str:
+    """A PIN that is free on the device now. It is not reserved."""
+    device = await devices.get(read, workspace_id, device_id)
+    pin, _ = await random_pin(read, core, device, takes_codes(device), None)
+    return pin
