@@ -60,6 +60,26 @@ async def watched_up_to(w: World, *rings: int) -> None:
         await watch.state()
 
 
+async def test_who_it_is_and_how_late_it_is_are_asked_once_to_begin_a_watch() -> None:
+    async with world() as w:
+        for _ in range(2):  # from nothing, and from a bookmark
+            w.unit.requests.clear()
+            await watched_up_to(w)
+            answered = [r["path"] for r in w.unit.requests if r["status"] == 200]
+            told = answered.index("/api/switch/status")  # the last that a report asks
+            begun = answered[: told + 1]
+            assert begun.count("/api/system/info") == 1
+            assert begun.count("/api/system/status") == 1
+
+
+async def test_a_report_after_a_change_asks_who_it_is_anew() -> None:
+    async with world() as w, another_server(w) as watch:
+        assert (await watch.state()).report.name != "New name"
+        w.unit.name = "New name"
+        w.unit.configure_switch(1, w.unit.switches[1].config)  # the device says that settings changed
+        assert (await watch.state()).report.name == "New name"
+
+
 @pytest.mark.parametrize("away_s", [0, 30, 7200, 3 * DAY_S])
 async def test_what_was_missed_is_told_once_by_the_next_server(away_s: int) -> None:
     async with world() as w:
