@@ -48,7 +48,7 @@ log = structlog.get_logger()
 KIND = devices.RECONCILE
 LEASE_MS = 120_000
 POLL_S = 5.0
-DRAIN_S = 5.0
+DRAIN_S = 3.0
 GATHER_S = 0.02
 """After a nudge: changes come in bursts, and one look serves them all."""
 AT_ONCE = 32

@@ -157,9 +157,13 @@ class TwoNClient:
     def __repr__(self) -> str:
         return f"<TwoNClient {self._base}>"
 
+    def abandon(self) -> None:
+        """Send nothing more: whoever calls from now on is answered `Unreachable`. Connections stay until `close`."""
+        self._is_closed = True
+
     async def close(self) -> None:
         """Let go of every connection, for good: whoever still calls is answered `Unreachable`."""
-        self._is_closed = True
+        self.abandon()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -353,6 +357,8 @@ class TwoNClient:
     ) -> Any:
         """One call, logging in as asked; its `result` (None when there is none), or what `read` makes of the reply.
         Bounded by `timeout`, waiting for its turn included."""
+        if self._is_closed:
+            raise Unreachable(function)
         sent = _Sent()
         has_turn = False
         try:

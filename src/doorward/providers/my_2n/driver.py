@@ -176,6 +176,12 @@ class TwoNLink:
         self._open.clear()
         await asyncio.gather(*(one.intercom.client.close() for one in opened), return_exceptions=True)
 
+    def abandon(self) -> None:
+        """As `base.Watches.abandon`."""
+        self._is_closed = True
+        for one in self._open.values():
+            one.intercom.client.abandon()
+
     def _must_be_open(self) -> None:
         if self._is_closed:
             raise Offline("The connection to this account was closed.")

@@ -263,7 +263,7 @@ class _Follower:
         if not self._translator.is_waiting:
             text = msgspec.json.encode(place).decode()
             if text != self._bookmark.value:
-                self._bookmark.value = text
+                self._bookmark.move(text)
 
     async def let_go(self) -> None:
         """Close the channel, if the device still answers; it runs out by itself otherwise."""
