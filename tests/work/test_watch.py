@@ -2,11 +2,13 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from tests.support.server import World, new_workspace, serving, until
 
 from doorward.core import devices as rules
@@ -18,7 +20,7 @@ from doorward.store import bookmarks, device_log
 from doorward.store import devices as device_store
 from doorward.store.db import Tx, Where
 from doorward.wire.time import parse
-from doorward.work import sweep
+from doorward.work import sweep, watch
 from doorward.work.follow import GROWS_TO_S, SHUT_OUT_S, Follower, Phase, pause_s
 from doorward.work.limit import A_MINUTE, Limiter
 
@@ -454,3 +456,72 @@ async def test_phases_follow_the_device(tmp_path: Path, database_url: str | None
         unit.faults.clear()
         await world.eventually(lambda: follower_of(world).phase is Phase.WATCHING, step=1)
         assert await count(world, "device.disconnected") == 1
+
+
+# ---------------------------------------------------------------- many devices
+
+
+def asked(unit: Any, path: str) -> int:
+    return sum(path in r["path"] for r in unit.requests)
+
+
+async def test_a_server_that_stops_closes_its_channels(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        units = [await world.watched(number) for number in range(3)]
+    assert [asked(unit, "log/unsubscribe") for unit in units] == [1, 1, 1]
+    assert not any(unit.log._channels for unit in units)
+
+
+async def test_a_server_without_time_to_close_its_channels_loses_nothing(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LEAVE_S", 0.0)
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        units = [await world.watched(number) for number in range(3)]
+        units[0].ring()
+        await world.eventually(lambda: count(world, "device.doorbell_rang"))
+        for unit in units:
+            unit.requests.clear()
+        known, clock = world.devices, world.clock
+    assert not any(asked(unit, "log/unsubscribe") for unit in units)
+    assert all(unit.log._channels for unit in units), "they run out by themselves"
+    async with serving(tmp_path, database_url, clock) as world:
+        world.devices = known
+        for number in range(3):
+            await world.watched(number)
+        await world.pass_time(6)
+        assert await count(world, "device.disconnected") == 0, "it was not the devices' fault"
+        assert await count(world, "device.doorbell_rang") == 1
+
+
+async def test_devices_that_keep_the_line_open_do_not_hold_up_the_end(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LEAVE_S", 0.2)
+    monkeypatch.setattr(watch, "LEAVE_AT_ONCE", 1)
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        units = [await world.watched(number) for number in range(3)]
+        for unit in units:
+            unit.faults.arm("half-open", path="log/unsubscribe")
+            unit.requests.clear()
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.5, "less than one device would take"
+    assert sum(asked(unit, "log/unsubscribe") for unit in units) == 1
+
+
+async def test_every_device_is_found_however_many_are_looked_at_in_one_go(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "PART", 1)
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        units = [await world.watched(number) for number in range(3)]
+        await delete(world)
+        await until(lambda: not any(unit.log._channels for unit in units))
+        await world.connect(count=2)
+        again = [await world.watched(number) for number in range(2)]
+        assert {unit.serial for unit in again} < {unit.serial for unit in units}
+        assert not units[2].log._channels

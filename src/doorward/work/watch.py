@@ -63,14 +63,13 @@ class Watcher:
                 self._links.stale()
                 try:
                     await self._look(is_told=is_told)
+                    if is_told:
+                        await self._follow_changes()
+                    is_told = False
                     await self._tidy()
                 except Exception:
                     log.exception("looking for devices to watch failed")
-                is_told = await core.clock.wait(bell, POLL_S)
-                if is_told:
-                    await self._links.drop_gone()
-                    for follower in list(self.followers.values()):
-                        await follower.wake_if_login_changed()
+                is_told |= await core.clock.wait(bell, POLL_S)
         finally:
             await asyncio.shield(asyncio.ensure_future(self._leave()))
 
@@ -92,6 +91,14 @@ class Watcher:
             await asyncio.sleep(0)
         for key in gone:
             self._drop(key)
+
+    async def _follow_changes(self) -> None:
+        """Accounts changed: try new logins at once, and let go of links that nobody needs."""
+        for follower in list(self.followers.values()):
+            await follower.wake_if_login_changed()
+        if self._leaving:  # they close their channels over the links
+            await asyncio.wait(self._leaving, timeout=LEAVE_S)
+        await self._links.drop_gone()
 
     def _follow(self, key: Key) -> None:
         follower = self.followers[key] = Follower(self._crew, *key)
