@@ -8,8 +8,9 @@ import pytest
 
 from doorward.providers.base import AlarmsForgotten, Bookmark, DeviceEvent, DoorbellRang, LockMoved, Noted, StateRead
 from doorward.providers.my_2n.client import TwoNClient
-from doorward.providers.my_2n.driver import REFUSALS, TwoNLink
+from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import Account, Privilege
+from doorward.providers.my_2n.standing import REFUSALS
 from doorward.providers.my_2n.watch import BACKFILL_MAX_S
 
 from .world import DEVICE, WORKSPACE, Watching, World, world
