@@ -1,11 +1,12 @@
 """What happens at devices, from the intercom to the API: told once, in time order, over restarts of either side."""
 
 import asyncio
+import gc
 import random
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -23,7 +24,10 @@ from doorward.wire.time import parse
 from doorward.work import sweep, watch
 from doorward.work.follow import GROWS_TO_S, SHUT_OUT_S, Follower, Phase, pause_s
 from doorward.work.limit import A_MINUTE, Limiter
+from doorward.work.reconcile import Reconciler
+from doorward.work.watch import Watcher
 
+T = TypeVar("T")
 PIN = "7391" + "55"
 DAY_MS = 86_400_000
 
@@ -160,14 +164,17 @@ async def test_a_command_of_the_server_before_is_not_told_again(tmp_path: Path, 
         assert await moves(world) == told
 
 
+def at_work(kind: type[T]) -> list[T]:
+    """Those of this kind that run."""
+    frames = [getattr(task.get_coro(), "cr_frame", None) for task in asyncio.all_tasks()]
+    found = [frame.f_locals.get("self") for frame in frames if frame is not None]
+    return [one for one in found if isinstance(one, kind)]
+
+
 def follower_of(world: World, number: int = 0) -> Follower:
-    """The one that follows a device, found among what runs."""
-    for task in asyncio.all_tasks():
-        frame = getattr(task.get_coro(), "cr_frame", None)
-        follower = frame.f_locals.get("self") if frame is not None else None
-        if isinstance(follower, Follower) and follower.key == (world.workspace.workspace_id, world.devices[number]):
-            return follower
-    raise AssertionError("nobody follows it")
+    """The one that follows a device."""
+    key = (world.workspace.workspace_id, world.devices[number])
+    return next(one for one in at_work(Follower) if one.key == key)
 
 
 async def online(world: World) -> bool:
@@ -531,3 +538,58 @@ async def test_every_device_is_found_however_many_are_looked_at_in_one_go(
         again = [await world.watched(number) for number in range(2)]
         assert {unit.serial for unit in again} < {unit.serial for unit in units}
         assert not units[2].log._channels
+
+
+async def test_nothing_is_kept_in_memory_of_devices_that_are_gone(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        for number in range(3):
+            await world.watched(number)
+        await set_code(world)
+        for device_id in world.devices:
+            await world.call("/locks/unlock_door", device_id=device_id)
+        (reconciler,), (watcher,) = at_work(Reconciler), at_work(Watcher)
+        provider: Any = world.core.providers["my_2n"]
+        commander, links, directory = watcher._commander, watcher._links, reconciler._directory
+
+        def kept() -> dict[str, int]:
+            gc.collect()
+            return {
+                "turns": len(reconciler._turns),
+                "writes": len(reconciler._wrote_at),
+                "gone": len(reconciler._gone),
+                "directories": len(directory._devices),
+                "echoes": len(commander._echoes),
+                "lanes": len(commander._lanes),
+                "followers": len(watcher.followers),
+                "watches": len(watcher._tasks) + len(watcher._over) + len(watcher._leaving),
+                "stirred": len(watcher._crew.stirred),
+                "links": len(links._open) + len(links._fresh),
+                "standings": len(provider._standings._known),
+            }
+
+        await until(lambda: kept()["directories"] == kept()["turns"] == kept()["standings"] == 3)
+        assert kept()["writes"] == 1
+        await delete(world)
+        await world.eventually(lambda: not any(kept().values()))
+        assert kept()["turns"] == 0
+
+
+async def test_a_device_that_goes_while_its_directory_is_read_leaves_nothing_behind(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        unit = await world.watched()
+        await set_code(world)
+        (reconciler,) = at_work(Reconciler)
+        unit.faults.arm("slow", path="dir/", seconds=4)
+        unit.requests.clear()
+        unit.directory.create([{"uuid": "4c2f8f5a-0000-4000-8000-000000000001", "name": "New"}], force=True)
+        unit.report("DirectoryChanged", {"series": unit.directory.series, "timestamp": 1})
+        await world.eventually(lambda: asked(unit, "dir/query"), step=0.1)
+        assert reconciler._turns[world.devices[0]].locked()
+        await delete(world)
+        await until(lambda: at_work(Follower) == [])
+        await world.eventually(lambda: not reconciler._busy)
+        assert (len(reconciler._turns), len(reconciler._directory._devices), len(reconciler._gone)) == (0, 0, 0)

@@ -77,11 +77,11 @@ class Watcher:
 
     async def _look(self, *, is_told: bool) -> None:
         """Follow what has a login now, and nothing else. In parts, so that others have their turn in between."""
+        gone, last = set(self._tasks), ("", "")
         for key in list(self._over):
             # One that ended has nothing to follow, unless accounts changed; one that died is replaced.
             if is_told or self.followers[key].phase is not Phase.ENDED:
                 self._drop(key)
-        gone, last = set(self._tasks), ("", "")
         while part := await store.with_login(self._core.db.read, last, PART):
             last = part[-1]
             for key in part:
@@ -90,7 +90,10 @@ class Watcher:
                     self._follow(key)
             await asyncio.sleep(0)
         for key in gone:
-            self._drop(key)
+            if key in self._tasks:
+                self._drop(key)
+            self._commander.forget(*key)
+            self._reconciler.forget(key[1])
 
     async def _follow_changes(self) -> None:
         """Accounts changed: try new logins at once, and let go of links that nobody needs."""
