@@ -536,9 +536,10 @@ class Provider(Protocol):
 class Discovers(Protocol):
     """Finds devices that can be connected by their address."""
 
-    async def discover(self, place: Place) -> list[OfferedDevice]:
-        """What answers right now, as far as it can be told; `ref` is what a person would type. Never raises for
-        trouble on the network, and takes some seconds at most."""
+    async def discover(self, place: Place, known: Known) -> list[OfferedDevice]:
+        """What answers right now, as far as it can be told; `ref` is what a person would type. What is `known` is
+        said to be: it may be connected again, and is not taken for new. Never raises for trouble on the network, and
+        takes some seconds at most."""
 
 
 # ---------------------------------------------------------------- troubles
