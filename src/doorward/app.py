@@ -94,7 +94,8 @@ async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[S
         commander = Commander(core, links)
         reconciler = Reconciler(core, links)
         watcher = Watcher(core, links, commander, reconciler)
-        loops = [asyncio.ensure_future(loop) for loop in (reconciler.run(), watcher.run(), sweep.run(core))]
+        watching = asyncio.ensure_future(watcher.run())
+        loops = [asyncio.ensure_future(loop) for loop in (reconciler.run(), sweep.run(core))]
         try:
             yield Server(core, surfaces(core, Api(core, commander)))
         finally:
@@ -103,6 +104,8 @@ async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[S
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
             await reconciler.drain()
+            watching.cancel()  # last: it may have no time left for the devices, and cut them all off
+            await asyncio.gather(watching, return_exceptions=True)
             await links.close()
             for provider in core.providers.values():
                 await provider.close()

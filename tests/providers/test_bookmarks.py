@@ -8,8 +8,9 @@ import pytest
 
 from doorward.providers.base import AlarmsForgotten, Bookmark, DeviceEvent, DoorbellRang, LockMoved, Noted, StateRead
 from doorward.providers.my_2n.client import TwoNClient
-from doorward.providers.my_2n.driver import REFUSALS, TwoNLink
+from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import Account, Privilege
+from doorward.providers.my_2n.standing import REFUSALS
 from doorward.providers.my_2n.watch import BACKFILL_MAX_S
 
 from .world import DEVICE, WORKSPACE, Watching, World, world
@@ -58,6 +59,26 @@ async def watched_up_to(w: World, *rings: int) -> None:
             assert isinstance(rang, DoorbellRang) and rang.button == str(number)
         w.unit.configure_switch(1, w.unit.switches[1].config)  # so that the last ring is taken, too
         await watch.state()
+
+
+async def test_who_it_is_and_how_late_it_is_are_asked_once_to_begin_a_watch() -> None:
+    async with world() as w:
+        for _ in range(2):  # from nothing, and from a bookmark
+            w.unit.requests.clear()
+            await watched_up_to(w)
+            answered = [r["path"] for r in w.unit.requests if r["status"] == 200]
+            told = answered.index("/api/switch/status")  # the last that a report asks
+            begun = answered[: told + 1]
+            assert begun.count("/api/system/info") == 1
+            assert begun.count("/api/system/status") == 1
+
+
+async def test_a_report_after_a_change_asks_who_it_is_anew() -> None:
+    async with world() as w, another_server(w) as watch:
+        assert (await watch.state()).report.name != "New name"
+        w.unit.name = "New name"
+        w.unit.configure_switch(1, w.unit.switches[1].config)  # the device says that settings changed
+        assert (await watch.state()).report.name == "New name"
 
 
 @pytest.mark.parametrize("away_s", [0, 30, 7200, 3 * DAY_S])

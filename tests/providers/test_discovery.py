@@ -86,12 +86,6 @@ async def test_a_device_at_two_places_is_one_device(secure: Running) -> None:
         assert [one.url for one in found] == [secure.urls[0]]
 
 
-async def test_known_devices_are_left_out(secure: Running) -> None:
-    ranges = ports_of(port_of(secure), port_of(secure, 1))
-    known = {secure.units[0].serial, secure.urls[1]}
-    assert await discover(ranges, allowed=ALLOWED, interfaces=(), known=known) == []
-
-
 async def test_addresses_outside_of_the_networks_are_not_asked(secure: Running) -> None:
     nowhere = Networks.parse("192.168.0.0/16").allows
     assert await discover(ports_of(port_of(secure)), allowed=nowhere, interfaces=()) == []

@@ -5,15 +5,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import msgspec
 import pytest
+from aiohttp import web
 from tests.support.gateway import HEADER, KEY, open_scene
 
 from doorward.clock import Clock
 from doorward.core import devices as rules
+from doorward.core import webviews
 from doorward.core.context import Core
 from doorward.core.webviews import Order
 from doorward.crypto import Vault
@@ -174,6 +176,30 @@ async def test_what_was_found_on_the_network_can_be_picked(tmp_path: Path) -> No
             assert len(await devices(house.core)) == 2
 
 
+async def test_what_is_connected_already_is_found_as_such_and_can_be_connected_again(tmp_path: Path) -> None:
+    async with await start_units(2) as running, await start_units(quirks=Quirks(info_needs_credentials=True)) as silent:
+        urls = [*running.urls, *silent.urls]
+        async with open_house(tmp_path, ranges=",".join(url.partition("://")[2] for url in urls)) as house:
+            await house.connect(urls[0], urls[2])
+
+            async def marked() -> set[str]:
+                await owner.press("Search the network")
+                visit = await webviews.visit(house.core, owner.row.connect_webview_id, owner.url.rpartition("=")[2])
+                assert visit is not None and visit.flow.found is not None
+                assert {one.ref for one in visit.flow.found} == set(urls)
+                return {one.ref for one in visit.flow.found if one.detail.startswith("Already connected")}
+
+            owner = await house.owner()
+            assert await marked() == {urls[0], urls[2]}
+            assert owner.page.text.count("Already connected") == 2
+            running.units[0].serial, running.units[1].serial = running.units[1].serial, running.units[0].serial
+            owner = await house.owner()
+            assert await marked() == {urls[1], urls[2]}, "they swapped addresses"
+            await owner.press("Continue", found=[urls[1]])
+            await owner.log_in()
+            assert len(await devices(house.core)) == 2
+
+
 async def test_a_search_without_a_find_says_so(tmp_path: Path) -> None:
     async with open_house(tmp_path, networks="192.0.2.0/24") as house:
         owner = await house.owner()
@@ -288,6 +314,93 @@ async def test_a_skipped_intercom_is_not_stored(house: House) -> None:
         await owner.press("Skip this device for now")
         await owner.press("Finish")
         assert len(await devices(house.core)) == 1
+
+
+# ---------------------------------------------------------------- something that may be no 2N
+
+
+@asynccontextmanager
+async def in_front_of(unit_url: str, heard: list[str]) -> AsyncIterator[str]:
+    """An address at which a 2N answers without saying so; `heard` is what it is sent as a login."""
+
+    async def pass_on(request: web.BaseRequest) -> web.StreamResponse:
+        login = request.headers.get("Authorization")
+        heard.extend([login] if login else [])
+        async with httpx.AsyncClient() as client:
+            reply = await client.request(
+                request.method,
+                f"{unit_url}{request.raw_path}",
+                headers=dict(request.headers),
+                content=await request.read(),
+            )
+        headers = {name: reply.headers[name] for name in ("WWW-Authenticate", "Content-Type") if name in reply.headers}
+        body = b"" if reply.status_code == 401 else reply.content  # the API's own words would give it away
+        return web.Response(status=reply.status_code, headers=headers, body=body)
+
+    server = web.Server(pass_on)
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("method", ["basic", "digest"])
+async def test_what_does_not_say_that_it_is_a_2n_is_told_the_password_only_when_that_is_confirmed(
+    house: House, method: Literal["basic", "digest"]
+) -> None:
+    heard: list[str] = []
+    async with await start_units(quirks=Quirks(info_needs_credentials=True)) as running:
+        unit = running.units[0]
+        for service in Service:
+            unit.configure_service(service, ServiceSettings(authentication=method))
+        async with in_front_of(running.urls[0], heard) as url:
+            owner = await house.owner()
+            page = await owner.press("Continue", addresses=url)
+            assert "does not say that it is a 2N" in page.text and "2N IP" not in page.text
+            page = await owner.log_in()
+            if method == "basic":
+                assert "asks for the password itself" in page.text and page.alert
+                assert heard == []
+                page = await owner.log_in(stranger="yes")
+                assert heard
+            assert "Your devices are connected" in page.text
+            assert all(one.lower().startswith(method) for one in heard)
+            assert "strange" not in await house.secret(unit.serial)
+
+
+async def test_both_doubts_about_a_device_can_be_confirmed(house: House) -> None:
+    async with await start_units(use_tls=True, quirks=Quirks(info_needs_credentials=True)) as running:
+        await house.connect(running.urls[0])
+        unit = running.units[0]
+        for service in Service:
+            unit.configure_service(service, ServiceSettings(authentication="basic"))
+        plain = Listener(unit)
+        await plain.open()
+        async with in_front_of(plain.url, []) as url:
+            owner = await house.owner()
+            await owner.press("Continue", addresses=url)
+            page = await owner.log_in()
+            assert "asks for the password itself" in page.text
+            page = await owner.log_in(stranger="yes")
+            assert "another certificate than when it was connected" in page.text
+            await owner.log_in(stranger="yes", trust="yes")
+            assert "Your devices are connected" in owner.page.text
+            assert (await house.secret(unit.serial))["url"] == url
+        await plain.close()
+
+
+async def test_a_2n_that_says_so_is_logged_in_to_by_basic(house: House) -> None:
+    async with await start_units(quirks=Quirks(info_needs_credentials=True)) as running:
+        for service in Service:
+            running.units[0].configure_service(service, ServiceSettings(authentication="basic"))
+        owner = await house.owner()
+        page = await owner.press("Continue", addresses=running.urls[0])
+        assert "does not say" not in page.text
+        await owner.log_in()
+        assert "Your devices are connected" in owner.page.text
 
 
 # ---------------------------------------------------------------- connecting again

@@ -1,6 +1,8 @@
 """Access codes: what is wanted becomes what the device holds, whatever comes between."""
 
 import asyncio
+import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,12 @@ from tests.support.server import World, serving, until
 
 from doorward.app import running
 from doorward.core import devices
+from doorward.providers.base import NotAuthorized, Offline, Refused
+from doorward.providers.my_2n.emulator import Account
 from doorward.store.db import StoreBusy
 from doorward.wire.time import iso
+from doorward.work import follow
+from doorward.work.reconcile import pause_s
 
 HOUR_MS = 3_600_000
 
@@ -372,6 +378,45 @@ async def test_a_login_without_the_privilege_is_an_error_of_the_device_and_recov
         await world.pass_time(300, step=10)
         await world.eventually(lambda: [one["name"] for one in directory.codes(unit).values()] == ["Moritz"])
         assert (await world.device())["errors"] == []
+
+
+async def test_a_refused_login_is_tried_rarely_and_a_new_one_at_once(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        unit = await world.watched()
+        code_id = await create(world, code="4711", name="Max")
+        await reaches(world, code_id, "set")
+        unit.put_account(Account("jane", "changed"))
+        await world.call("/access_codes/update", access_code_id=code_id, name="Moritz")
+        await world.pass_time(30)
+        unit.requests.clear()
+        hours = 4
+        await world.pass_time(hours * 3600, step=20)
+        refused = [r for r in unit.requests if r["status"] == 401]
+        assert {r["path"] for r in unit.requests if r["status"] == 200} == {"/api/system/info"}, "it asks for no login"
+        # From whoever asks, watcher and reconciler together: a challenge and two answers each ten minutes at most.
+        assert 3 <= len(refused) <= 3 * (hours * 6 + 1)
+        due = await world.core.db.read.all("SELECT due_at FROM due WHERE subject_id = $1", world.devices[0])
+        assert due[0][0] - world.clock.now() <= 2 * follow.SHUT_OUT_S * 1000
+
+        unit.put_account(Account("jane", "1234"))
+        began = world.clock.now()
+        await world.connect()
+        await world.eventually(lambda: [one["name"] for one in directory.codes(unit).values()] == ["Moritz"], step=0.1)
+        assert world.clock.now() - began <= 5_000
+        assert (await world.device())["errors"] == []
+
+
+def test_looks_that_failed_together_are_repeated_apart() -> None:
+    jitter = random.Random(7).uniform
+    for tries, widest in ((0, 2), (3, 60), (5, 900), (60, 900)):
+        for error in (Offline(), NotAuthorized(missing="System"), Refused()):
+            pauses = [pause_s(error, tries, jitter) for _ in range(1000)]
+            tenths = Counter(int((one - follow.SHORTEST_S) / widest * 10) for one in pauses)
+            assert min(tenths) == 0 and max(tenths) == 9 and max(tenths.values()) < 150, "spread over the whole time"
+    wrong = [pause_s(NotAuthorized(), tries, jitter) for tries in range(follow.REFUSALS - 1, 40)]
+    assert follow.SHUT_OUT_S <= min(wrong) < max(wrong) <= 2 * follow.SHUT_OUT_S
+    assert pause_s(NotAuthorized(), 0, jitter) < 5
 
 
 @pytest.mark.parametrize("cut", range(0, 24, 3))

@@ -1,12 +1,15 @@
 """What happens at devices, from the intercom to the API: told once, in time order, over restarts of either side."""
 
 import asyncio
+import gc
 import random
+import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+import pytest
 from tests.support.server import World, new_workspace, serving, until
 
 from doorward.core import devices as rules
@@ -18,10 +21,13 @@ from doorward.store import bookmarks, device_log
 from doorward.store import devices as device_store
 from doorward.store.db import Tx, Where
 from doorward.wire.time import parse
-from doorward.work import sweep
+from doorward.work import sweep, watch
 from doorward.work.follow import GROWS_TO_S, SHUT_OUT_S, Follower, Phase, pause_s
 from doorward.work.limit import A_MINUTE, Limiter
+from doorward.work.reconcile import Reconciler
+from doorward.work.watch import Watcher
 
+T = TypeVar("T")
 PIN = "7391" + "55"
 DAY_MS = 86_400_000
 
@@ -158,14 +164,17 @@ async def test_a_command_of_the_server_before_is_not_told_again(tmp_path: Path, 
         assert await moves(world) == told
 
 
+def at_work(kind: type[T]) -> list[T]:
+    """Those of this kind that run."""
+    frames = [getattr(task.get_coro(), "cr_frame", None) for task in asyncio.all_tasks()]
+    found = [frame.f_locals.get("self") for frame in frames if frame is not None]
+    return [one for one in found if isinstance(one, kind)]
+
+
 def follower_of(world: World, number: int = 0) -> Follower:
-    """The one that follows a device, found among what runs."""
-    for task in asyncio.all_tasks():
-        frame = getattr(task.get_coro(), "cr_frame", None)
-        follower = frame.f_locals.get("self") if frame is not None else None
-        if isinstance(follower, Follower) and follower.key == (world.workspace.workspace_id, world.devices[number]):
-            return follower
-    raise AssertionError("nobody follows it")
+    """The one that follows a device."""
+    key = (world.workspace.workspace_id, world.devices[number])
+    return next(one for one in at_work(Follower) if one.key == key)
 
 
 async def online(world: World) -> bool:
@@ -380,6 +389,7 @@ async def test_another_login_ends_the_pause_at_once_and_only_its_own(tmp_path: P
     async with serving(tmp_path, database_url) as world:
         await world.connect(count=2)
         units = [await world.watched(0), await world.watched(1)]
+        began = world.clock.now()
         for unit in units:
             unit.put_account(Account("jane", "changed"))
         await world.pass_time(60, step=5)
@@ -397,9 +407,14 @@ async def test_another_login_ends_the_pause_at_once_and_only_its_own(tmp_path: P
         world.core.wake.ring(LINKS)
         await world.eventually(lambda: online(world), step=0.01)
         await until(lambda: follower_of(world).phase is Phase.WATCHING)
-        # Its login is still the old one. Only the look at its codes tries that once more, over the account's new link.
+        # Its login is still the old one: over the account's new link, too, it is known to be wrong.
         assert follower_of(world, 1).phase is Phase.SHUT_OUT
-        assert {r["path"] for r in units[1].requests} <= {"/api/system/info", "/api/system/status"}
+        assert not units[1].requests
+        for unit in units:
+            unit.put_account(Account("jane", "1234"))
+        await world.connect(count=2)
+        await world.eventually(lambda: follower_of(world, 1).phase is Phase.WATCHING, step=0.01)
+        assert world.clock.now() - began < 65_000, "somebody logged in again: the same login is good by now"
 
 
 async def test_a_device_that_comes_and_goes_is_asked_less_and_less(tmp_path: Path, database_url: str | None) -> None:
@@ -455,3 +470,127 @@ async def test_phases_follow_the_device(tmp_path: Path, database_url: str | None
         unit.faults.clear()
         await world.eventually(lambda: follower_of(world).phase is Phase.WATCHING, step=1)
         assert await count(world, "device.disconnected") == 1
+
+
+# ---------------------------------------------------------------- many devices
+
+
+def asked(unit: Any, path: str) -> int:
+    return sum(path in r["path"] for r in unit.requests)
+
+
+async def test_a_server_that_stops_closes_its_channels(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        units = [await world.watched(number) for number in range(3)]
+    assert [asked(unit, "log/unsubscribe") for unit in units] == [1, 1, 1]
+    assert not any(unit.log._channels for unit in units)
+
+
+async def test_a_server_without_time_to_close_its_channels_loses_nothing(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LEAVE_S", 0.0)
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        units = [await world.watched(number) for number in range(3)]
+        units[0].ring()
+        await world.eventually(lambda: count(world, "device.doorbell_rang"))
+        for unit in units:
+            unit.requests.clear()
+        known, clock = world.devices, world.clock
+    assert not any(asked(unit, "log/unsubscribe") for unit in units)
+    assert all(unit.log._channels for unit in units), "they run out by themselves"
+    async with serving(tmp_path, database_url, clock) as world:
+        world.devices = known
+        for number in range(3):
+            await world.watched(number)
+        await world.pass_time(6)
+        assert await count(world, "device.disconnected") == 0, "it was not the devices' fault"
+        assert await count(world, "device.doorbell_rang") == 1
+
+
+async def test_devices_that_keep_the_line_open_do_not_hold_up_the_end(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "LEAVE_S", 0.2)
+    monkeypatch.setattr(watch, "LEAVE_AT_ONCE", 1)
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        units = [await world.watched(number) for number in range(3)]
+        for unit in units:
+            unit.faults.arm("half-open", path="log/unsubscribe")
+            unit.requests.clear()
+        began = time.monotonic()
+    assert time.monotonic() - began < 1.5, "less than one device would take"
+    assert sum(asked(unit, "log/unsubscribe") for unit in units) == 1
+
+
+async def test_every_device_is_found_however_many_are_looked_at_in_one_go(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "PART", 1)
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        units = [await world.watched(number) for number in range(3)]
+        await delete(world)
+        await until(lambda: not any(unit.log._channels for unit in units))
+        await world.connect(count=2)
+        again = [await world.watched(number) for number in range(2)]
+        assert {unit.serial for unit in again} < {unit.serial for unit in units}
+        assert not units[2].log._channels
+
+
+async def test_nothing_is_kept_in_memory_of_devices_that_are_gone(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        for number in range(3):
+            await world.watched(number)
+        await set_code(world)
+        for device_id in world.devices:
+            await world.call("/locks/unlock_door", device_id=device_id)
+        (reconciler,), (watcher,) = at_work(Reconciler), at_work(Watcher)
+        provider: Any = world.core.providers["my_2n"]
+        commander, links, directory = watcher._commander, watcher._links, reconciler._directory
+
+        def kept() -> dict[str, int]:
+            gc.collect()
+            return {
+                "turns": len(reconciler._turns),
+                "writes": len(reconciler._wrote_at),
+                "gone": len(reconciler._gone),
+                "directories": len(directory._devices),
+                "echoes": len(commander._echoes),
+                "lanes": len(commander._lanes),
+                "followers": len(watcher.followers),
+                "watches": len(watcher._tasks) + len(watcher._over) + len(watcher._leaving),
+                "stirred": len(watcher._crew.stirred),
+                "links": len(links._open) + len(links._fresh),
+                "standings": len(provider._standings._known),
+            }
+
+        await until(lambda: kept()["directories"] == kept()["turns"] == kept()["standings"] == 3)
+        assert kept()["writes"] == 1
+        await delete(world)
+        await world.eventually(lambda: not any(kept().values()))
+        assert kept()["turns"] == 0
+
+
+async def test_a_device_that_goes_while_its_directory_is_read_leaves_nothing_behind(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        unit = await world.watched()
+        await set_code(world)
+        (reconciler,) = at_work(Reconciler)
+        unit.faults.arm("slow", path="dir/", seconds=4)
+        unit.requests.clear()
+        unit.directory.create([{"uuid": "4c2f8f5a-0000-4000-8000-000000000001", "name": "New"}], force=True)
+        unit.report("DirectoryChanged", {"series": unit.directory.series, "timestamp": 1})
+        await world.eventually(lambda: asked(unit, "dir/query"), step=0.1)
+        assert reconciler._turns[world.devices[0]].locked()
+        await delete(world)
+        await until(lambda: at_work(Follower) == [])
+        await world.eventually(lambda: not reconciler._busy)
+        assert (len(reconciler._turns), len(reconciler._directory._devices), len(reconciler._gone)) == (0, 0, 0)

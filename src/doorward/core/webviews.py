@@ -261,7 +261,9 @@ async def discover(core: Core, visit: Visit, provider: Provider) -> Visit:
     """Look for devices on the network, where the brand can."""
     if not isinstance(provider, Discovers):
         return visit
-    return await save(core, visit, found=tuple(await provider.discover(visit.place)))
+    return await save(
+        core, visit, found=tuple(await provider.discover(visit.place, await _known(core, visit, provider)))
+    )
 
 
 async def choose(core: Core, visit: Visit, refs: list[str]) -> Visit:

@@ -9,7 +9,7 @@ end of this file: they are named after *what we do next*, and carry no secret, n
 """
 
 import enum
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -347,13 +347,21 @@ class Bookmark:
     """How far a device's log was read, in its driver's own words.
 
     Whoever watches hands it in and keeps its value (None: from now on); the driver moves it on when what was told
-    before has been taken. So a kept value may lag, which costs repeats, but never runs ahead.
+    before has been taken. So a kept value may lag, which costs repeats, but never runs ahead. `moved` is called
+    whenever the driver has moved it.
     """
 
-    __slots__ = ("value",)
+    __slots__ = ("_moved", "value")
 
-    def __init__(self, value: str | None = None) -> None:
+    def __init__(self, value: str | None = None, moved: Callable[[], None] | None = None) -> None:
         self.value = value
+        self._moved = moved
+
+    def move(self, value: str) -> None:
+        """For the driver: everything up to here was taken."""
+        self.value = value
+        if self._moved is not None:
+            self._moved()
 
 
 # ---------------------------------------------------------------- links
@@ -462,6 +470,11 @@ class Watches(Protocol):
         Raises: Offline, NotAuthorized, Refused. Reconnecting is the caller's.
         """
 
+    def abandon(self) -> None:
+        """From now on nothing is sent to any device, not even that a watch ends: there is no time left for it. Every
+        call under way or to come ends soon, by an error. `close` follows.
+        """
+
 
 # ---------------------------------------------------------------- providers
 
@@ -523,9 +536,10 @@ class Provider(Protocol):
 class Discovers(Protocol):
     """Finds devices that can be connected by their address."""
 
-    async def discover(self, place: Place) -> list[OfferedDevice]:
-        """What answers right now, as far as it can be told; `ref` is what a person would type. Never raises for
-        trouble on the network, and takes some seconds at most."""
+    async def discover(self, place: Place, known: Known) -> list[OfferedDevice]:
+        """What answers right now, as far as it can be told; `ref` is what a person would type. What is `known` is
+        said to be: it may be connected again, and is not taken for new. Never raises for trouble on the network, and
+        takes some seconds at most."""
 
 
 # ---------------------------------------------------------------- troubles

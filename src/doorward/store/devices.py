@@ -146,9 +146,15 @@ async def of_account(read: Reader, workspace_id: str, connected_account_id: str)
     return [DeviceRow(*row) for row in rows]
 
 
-async def with_login(read: Reader) -> list[tuple[str, str]]:
-    """Workspace and device id of every device that can be reached at all, in every workspace."""
-    rows = await read.all("SELECT workspace_id, device_id FROM devices WHERE secret_sealed IS NOT NULL")
+async def with_login(read: Reader, after: tuple[str, str], limit: int) -> list[tuple[str, str]]:
+    """Workspace and device id of devices that can be reached at all, in every workspace, in their order: those that
+    come `after` these, which begin with two empty ones."""
+    rows = await read.all(
+        "SELECT workspace_id, device_id FROM devices WHERE (workspace_id, device_id) > ($1, $2) "
+        "AND secret_sealed IS NOT NULL ORDER BY workspace_id, device_id LIMIT $3",
+        *after,
+        limit,
+    )
     return [(row[0], row[1]) for row in rows]
 
 

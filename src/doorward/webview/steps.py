@@ -255,7 +255,9 @@ def _failed(turn: Turn, form: LoginForm, values: Mapping[str, str], exc: Provide
     turn.throttle.failed(turn.visit.row.connect_webview_id)
     typed = _shown(form, values)
     if isinstance(exc, AskAgain):
-        return Again(exc.message, fields={exc.field: ""}, typed=typed)
+        # What was confirmed before is asked for together with it: neither is remembered.
+        confirmed = {f.name: "" for f in form.fields if f.kind == "confirm" and values.get(f.name)}
+        return Again(exc.message, fields={**confirmed, exc.field: ""}, typed=typed)
     is_wrong = isinstance(exc, NotAuthorized) and exc.missing is None and not exc.more
     fields = {f.name: "" for f in form.fields if f.kind in ("email", "text", "password")} if is_wrong else {}
     return Again(exc.message, fields=fields, typed=typed, more=exc.more)

@@ -102,6 +102,16 @@ class Commander:
             self._echoes[key] = rest
         return found is not None
 
+    def _expect_echo(self, key: tuple[str, str], *, locked: bool) -> None:
+        now = self._core.clock.monotonic()
+        # A device that tells nothing takes none of them away.
+        expected = [one for one in self._echoes[key] if one[1] > now]
+        self._echoes[key] = [*expected, (locked, now + ECHO_S)]
+
+    def forget(self, workspace_id: str, device_id: str) -> None:
+        """The device is gone, or has no login any more: keep nothing of it."""
+        self._echoes.pop((workspace_id, device_id), None)
+
     async def _carry_out(self, row: AttemptRow, device: DeviceRow, lane: _Lane, *, sending: bool) -> None:
         core = self._core
         try:
@@ -119,8 +129,7 @@ class Commander:
                     await self._note_trouble(device, exc)
                     return
                 if moved.locked is not None:
-                    echo = (moved.locked, core.clock.monotonic() + ECHO_S)
-                    self._echoes[device.workspace_id, device.device_id].append(echo)
+                    self._expect_echo((device.workspace_id, device.device_id), locked=moved.locked)
                 await core.db.write(self._succeeded, row, moved)
             finally:
                 lane.lock.release()

@@ -98,6 +98,10 @@ class Directory:
         state = self._devices[device_id]
         state.read_at = min(state.read_at, at)
 
+    def forget(self, device_id: str) -> None:
+        """Keep nothing of this device."""
+        self._devices.pop(device_id, None)
+
     def next_at(self, device_id: str, check_at: int) -> int:
         """When to read next."""
         state = self._devices[device_id]

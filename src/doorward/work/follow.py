@@ -107,6 +107,8 @@ class Crew:
     """Whose turn it is to connect."""
     lost: asyncio.Semaphore = field(default_factory=_turns)
     """The same, for devices that have failed for a while."""
+    stirred: "set[Follower]" = field(default_factory=set)
+    """Those whose bookmark moved, or who count what they hold back: the others need no looking at."""
 
 
 class Follower:
@@ -129,7 +131,7 @@ class Follower:
     def __init__(self, crew: Crew, workspace_id: str, device_id: str) -> None:
         self.key = (workspace_id, device_id)
         self.phase = Phase.CONNECTING
-        self.bookmark = Bookmark()
+        self.bookmark = Bookmark(moved=self._stir)
         self.saved: str | None = None
         """The bookmark as it is stored."""
         self.limiter = Limiter()
@@ -214,6 +216,11 @@ class Follower:
     async def _take(self, row: DeviceRow, happened: DeviceEvent, *, is_past: bool) -> None:
         for one in self.limiter.sift(happened):
             await self._crew.take(row, one, is_past)
+        if self.limiter:
+            self._stir()
+
+    def _stir(self) -> None:
+        self._crew.stirred.add(self)
 
     # ------------------------------------------------------------ phases
 

@@ -50,6 +50,10 @@ class Limiter:
             count.held_back += 1
         return told
 
+    def __bool__(self) -> bool:
+        """Something is counted."""
+        return bool(self._counts)
+
     def over(self, now: int) -> list[DeviceEvent]:
         """The sums of minutes that are over, by our clock in milliseconds."""
         if not self._counts:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from doorward.core import accounts, devices
 from doorward.core.context import Core
-from doorward.providers.base import AccountAccess, Link, NotAuthorized, Offline, Place, ProviderError, Unsupported
+from doorward.providers.base import (
+    AccountAccess,
+    Link,
+    NotAuthorized,
+    Offline,
+    Place,
+    ProviderError,
+    Unsupported,
+    Watches,
+)
 from doorward.store import connected_accounts, workspaces
 from doorward.store import devices as device_store
 from doorward.store.devices import DeviceRow
@@ -64,6 +73,13 @@ class Links:
     def is_open(self, link: Link) -> bool:
         """False: it was closed because its logins changed, so its failures say nothing of the device."""
         return any(one.link is link for one in self._open.values())
+
+    def abandon(self) -> None:
+        """Send nothing to any device any more, and open no link: the process ends. `close` follows."""
+        self._is_closed = True
+        for one in self._open.values():
+            if isinstance(one.link, Watches):
+                one.link.abandon()
 
     async def _renew(self, key: tuple[str, str]) -> Link:
         read = self._core.db.read

@@ -13,7 +13,9 @@ A code is removed only when its own row, read at that moment, says so: see docs/
 """
 
 import asyncio
+import random
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -23,6 +25,7 @@ from doorward.core.context import Core
 from doorward.providers.base import (
     DeviceReport,
     DuplicateCode,
+    NotAuthorized,
     OutcomeUnknown,
     ProgramsCodes,
     ProgramsManyCodes,
@@ -39,6 +42,7 @@ from doorward.store.devices import DeviceRow
 from doorward.store.due import DueRow
 from doorward.wire.events import access_code as event
 from doorward.wire.time import iso, iso_or_none
+from doorward.work import follow
 from doorward.work.directory import Directory
 from doorward.work.links import Links
 
@@ -47,7 +51,7 @@ log = structlog.get_logger()
 KIND = devices.RECONCILE
 LEASE_MS = 120_000
 POLL_S = 5.0
-DRAIN_S = 5.0
+DRAIN_S = 3.0
 GATHER_S = 0.02
 """After a nudge: changes come in bursts, and one look serves them all."""
 AT_ONCE = 32
@@ -62,7 +66,15 @@ OWN_ECHO_MS = 3_000
 TOGETHER = 40
 """New codes in one go: bounds how long the first of them waits for its outcome to be written."""
 BACKOFF_S = (2, 5, 15, 60, 300, 900)
-"""Pauses after a failed step or an unreachable device."""
+"""Pauses after a failed step; the widest ones after a look that failed."""
+
+
+def pause_s(error: ProviderError, tries: int, jitter: Callable[[float, float], float] = random.uniform) -> float:
+    """How long to wait after the failure number `tries` (from 0) of a whole look, in seconds. Full jitter: devices
+    that failed together are not asked together again. A login that was refused is tried rarely (`work.follow`)."""
+    if isinstance(error, NotAuthorized) and error.missing is None and tries + 1 >= follow.REFUSALS:
+        return follow.pause_s(follow.Phase.SHUT_OUT, tries, jitter)
+    return follow.SHORTEST_S + jitter(0.0, BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
 
 
 class Reconciler:
@@ -74,6 +86,8 @@ class Reconciler:
         self._directory = Directory(core)
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._wrote_at: dict[str, int] = {}
+        self._gone: set[str] = set()
+        """Devices to be forgotten when the look at them that is under way ends."""
         self._busy: set[asyncio.Task[None]] = set()
 
     def ask_read(self, device_id: str) -> None:
@@ -86,6 +100,17 @@ class Reconciler:
         Somebody else's edit in that moment is found by the read that follows our writes.
         """
         return self._core.clock.now() - self._wrote_at.get(device_id, 0) < OWN_ECHO_MS
+
+    def forget(self, device_id: str) -> None:
+        """The device is gone, or has no login any more: keep nothing of it."""
+        turn = self._turns.get(device_id)
+        if turn is not None and turn.locked():
+            self._gone.add(device_id)
+            return
+        self._gone.discard(device_id)
+        self._turns.pop(device_id, None)
+        self._wrote_at.pop(device_id, None)
+        self._directory.forget(device_id)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -134,8 +159,7 @@ class Reconciler:
             again_at = await self.device(row.workspace_id, row.subject_id)
         except ProviderError as exc:
             failed = True
-            pause = BACKOFF_S[min(row.attempt, len(BACKOFF_S) - 1)]
-            again_at = core.clock.now() + pause * 1000
+            again_at = core.clock.now() + round(pause_s(exc, row.attempt) * 1000)
             await core.db.write(devices.trouble, core, row.workspace_id, row.subject_id, exc)
         except Exception:
             failed = True
@@ -145,13 +169,18 @@ class Reconciler:
 
     async def device(self, workspace_id: str, device_id: str) -> int:
         """One look at one device; when to look again. Raises ProviderError when it cannot be reached."""
-        async with self._turns[device_id]:  # what is read and what is written after it belong together
-            return await self._device(workspace_id, device_id)
+        try:
+            async with self._turns[device_id]:  # what is read and what is written after it belong together
+                return await self._device(workspace_id, device_id)
+        finally:
+            if device_id in self._gone:
+                self.forget(device_id)
 
     async def _device(self, workspace_id: str, device_id: str) -> int:
         core = self._core
         row = await device_store.get(core.db.read, workspace_id, device_id)
         if row is None or row.secret_sealed is None:
+            self.forget(device_id)
             return core.clock.now() + IDLE_MS
         link = await self._links.of(row)
         # Known as offline or refusing: whether it still is, it says itself. It is believed once the whole look went

@@ -19,6 +19,7 @@ from .troubles import (
     LoginNeeded,
     LoginRefused,
     NotSupported,
+    PasswordAsked,
     Refusal,
     UnknownPath,
     outward,
@@ -61,6 +62,8 @@ class _Round:
             return await call()
         except (LoginRefused, LoginNeeded) as trouble:
             raise NotAuthorized(self._wrong_login) from trouble
+        except PasswordAsked:
+            raise
         except LineTrouble as trouble:
             raise outward(trouble) from trouble
         except DeviceTrouble as trouble:
@@ -78,7 +81,7 @@ async def check(client: TwoNClient, number: int, *, wrong_login: str) -> Checked
     user name and password are not accepted.
 
     Raises: NotAuthorized for a wrong login, with `missing` when the account lacks a privilege; Offline; Refused;
-    Unsupported. Further things that are wrong stand in `more`.
+    Unsupported; PasswordAsked. Further things that are wrong stand in `more`.
     """
     round_ = _Round(wrong_login)
     info = await round_.ask(client.system_info) or {}

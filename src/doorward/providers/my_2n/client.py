@@ -38,6 +38,7 @@ from .troubles import (
     NoAnswer,
     NotTheApi,
     NotThroughTunnel,
+    PasswordAsked,
     Refusal,
     TunnelRefused,
     Unreachable,
@@ -123,7 +124,8 @@ class TwoNClient:
 
     `connector` makes the wire (None: the network, with `pin` and `allowed` as in `transport.network`). No connection
     is opened before the first request. `tunnel`: a gateway that the device is behind; `base_url` is then one of
-    its `base_of`.
+    its `base_of`. `is_stranger`: it is not known to be a 2N, so it is not told the password, which a login by Basic
+    would; by Digest it may be logged in to.
 
     Raises: ValueError for an address that is not plain `http(s)://host[:port]`, and for a pin that is none.
     """
@@ -139,7 +141,9 @@ class TwoNClient:
         connector: Callable[[], aiohttp.BaseConnector] | None = None,
         timeouts: Timeouts | None = None,
         tunnel: Tunnel | None = None,
+        is_stranger: bool = False,
     ) -> None:
+        self._is_stranger = is_stranger
         self._base = _plain_base(base_url) if tunnel is None else tunnel.checked(base_url)
         self._tunnel = tunnel
         if pin is not None:
@@ -157,9 +161,13 @@ class TwoNClient:
     def __repr__(self) -> str:
         return f"<TwoNClient {self._base}>"
 
+    def abandon(self) -> None:
+        """Send nothing more: whoever calls from now on is answered `Unreachable`. Connections stay until `close`."""
+        self._is_closed = True
+
     async def close(self) -> None:
         """Let go of every connection, for good: whoever still calls is answered `Unreachable`."""
-        self._is_closed = True
+        self.abandon()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -353,6 +361,8 @@ class TwoNClient:
     ) -> Any:
         """One call, logging in as asked; its `result` (None when there is none), or what `read` makes of the reply.
         Bounded by `timeout`, waiting for its turn included."""
+        if self._is_closed:
+            raise Unreachable(function)
         sent = _Sent()
         has_turn = False
         try:
@@ -425,6 +435,8 @@ class TwoNClient:
             challenge = choose(parse_challenges(asked))
             if challenge is None:
                 raise WrongLoginMethod(8, function)
+            if challenge.scheme == "basic" and self._is_stranger:
+                raise PasswordAsked(function)
             if answered is not None:
                 if challenge.is_stale and not renewals:
                     renewals += 1

@@ -28,7 +28,7 @@ from doorward.providers.base import (
 from .checkup import WRONG_LOGIN, Checked, check
 from .client import TwoNClient
 from .probe import Found, probe
-from .troubles import DeviceTrouble, LoginNeeded, LoginRefused, PrivilegeMissing, outward
+from .troubles import DeviceTrouble, LoginNeeded, LoginRefused, PasswordAsked, PrivilegeMissing, outward
 from .tunnel import Tunnel
 
 MOST_ADDRESSES: Final = 50
@@ -36,6 +36,7 @@ AT_ONCE: Final = 8
 """Addresses that are tried at the same time."""
 TIMEOUT_S: Final = 8.0
 """For one address."""
+CONNECTED: Final = "Already connected"
 THROUGH: Final = "my2n:"
 """Before a device's id, in place of an address: it is behind the gateway of My2N."""
 NO_TUNNEL: Final = (
@@ -48,6 +49,16 @@ PLAIN: Final = (
 _CHANGED: Final = (
     "This intercom shows another certificate than when it was connected. If it was reset or was given a new "
     "certificate, confirm that below. If not, something else may be answering at its address: do not go on."
+)
+
+_STRANGE: Final = (
+    "Something asks for a login at this address, but it does not say that it is a 2N. Check the address before you "
+    "type a password."
+)
+_HANDS_OVER: Final = (
+    "What answers at this address does not say that it is a 2N, and asks for the password itself. Nothing was sent to "
+    "it yet. If it is another device, it would learn the password. If you are sure that it is your intercom, confirm "
+    "that below; better set its services to Digest, under Services / HTTP API / Services, and try again."
 )
 
 ADDRESSES: Final = LoginForm(
@@ -86,6 +97,7 @@ DEVICE: Final = LoginForm(
             options=tuple((str(n), f"Switch {n}") for n in (1, 2, 3, 4)),
         ),
         Field("trust", "I know why its certificate has changed: trust the new one", kind="confirm"),
+        Field("stranger", "This is my intercom: tell it the password", kind="confirm"),
     ),
 )
 
@@ -107,12 +119,26 @@ class Direct:
         self._interfaces = interfaces
         self._tunnel = tunnel
 
-    async def discover(self) -> list[OfferedDevice]:
+    async def discover(self, known: Known) -> list[OfferedDevice]:
         """As `base.Discovers.discover`."""
         from .discovery import discover  # with its mDNS library: rarely wanted, so not at every start
 
         found = await discover(self._ranges, allowed=self._networks.allows, interfaces=self._interfaces)
-        return [OfferedDevice(one.url, one.name, _detail(one.model, one.serial, one.url)) for one in found]
+        urls = {secret.get("url") for secret in known.values()}
+        return [
+            OfferedDevice(
+                one.url,
+                one.name,
+                # One that tells its serial number is known by it: another may have its address now.
+                _detail(
+                    CONNECTED if (one.serial in known if one.serial else one.url in urls) else None,
+                    one.model,
+                    one.serial,
+                    one.url,
+                ),
+            )
+            for one in found
+        ]
 
     async def log_in(self, values: Mapping[str, str]) -> AccountLogin:
         """Look who answers at the addresses. What answers is kept, what does not is told.
@@ -195,22 +221,30 @@ class Direct:
             "password": values.get("password", ""),
             "switch": int(values.get("switch") or 1),
         }
-        client = self.client(secret)
+        is_stranger = "strange" in offered.reach and values.get("stranger") != "yes"
+        client = self.client(secret, is_stranger=is_stranger)
         try:
             checked = await check(client, secret["switch"], wrong_login=WRONG_LOGIN)
+        except PasswordAsked:
+            raise AskAgain(_HANDS_OVER, "stranger") from None
         finally:
             await client.close()
         if not is_trusted:
             _must_be_the_same(known.get(checked.serial), pin)
         return DeviceLogin(secret=secret, device=_recognized(checked, offered), notes=checked.notes)
 
-    def client(self, secret: Mapping[str, Any]) -> TwoNClient:
-        """The client of a device whose secret says where it is. Raises: Unsupported."""
+    def client(self, secret: Mapping[str, Any], *, is_stranger: bool = False) -> TwoNClient:
+        """The client of a device whose secret says where it is. `is_stranger`: as in `TwoNClient`.
+
+        Raises: Unsupported.
+        """
         login = str(secret["username"]), str(secret["password"])
         try:
             if "my2n" not in secret:
                 allowed = self._networks.allows
-                return TwoNClient(str(secret["url"]), *login, pin=secret.get("pin"), allowed=allowed)
+                return TwoNClient(
+                    str(secret["url"]), *login, pin=secret.get("pin"), allowed=allowed, is_stranger=is_stranger
+                )
             if self._tunnel is None:
                 raise Unsupported(NO_TUNNEL)
             return TwoNClient(self._tunnel.base_of(str(secret["my2n"])), *login, tunnel=self._tunnel)
@@ -236,26 +270,28 @@ def _must_be_the_same(known: Mapping[str, Any] | None, pin: str | None) -> None:
 
 def _offered(found: Found) -> OfferedDevice:
     host = urlsplit(found.url).netloc
+    facts, reach = _facts(found.url, found.pin), {"url": found.url, "pin": found.pin or ""}
     return OfferedDevice(
         ref=found.serial or found.url,
         name=found.name or f"Intercom at {host}",
-        detail=_detail(found.model, found.serial, host),
-        facts=_facts(found.url, found.pin),
+        detail=_detail(found.model if found.is_sure else "not recognized as a 2N", found.serial, host),
+        facts=facts if found.is_sure else (("Not recognized", _STRANGE), *facts),
         is_kept_without_login=False,
-        reach={"url": found.url, "pin": found.pin or ""},
+        reach=reach if found.is_sure else {**reach, "strange": "yes"},
     )
 
 
 def _recognized(checked: Checked, offered: OfferedDevice) -> OfferedDevice:
     """Who it is, now that it told."""
-    host = urlsplit(offered.reach["url"]).netloc if "url" in offered.reach else "through My2N"
+    reach = {name: value for name, value in offered.reach.items() if name != "strange"}
+    host = urlsplit(reach["url"]).netloc if "url" in reach else "through My2N"
     return OfferedDevice(
         ref=checked.serial,
         name=checked.name,
         detail=_detail(checked.model, checked.serial, host),
-        facts=offered.facts,
+        facts=_facts(reach["url"], reach.get("pin") or None) if "url" in reach else offered.facts,
         is_kept_without_login=False,
-        reach=offered.reach,
+        reach=reach,
     )
 
 

@@ -11,7 +11,7 @@ import contextlib
 import ipaddress
 import re
 import socket
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -70,7 +70,6 @@ async def discover(
     *,
     allowed: transport.Allowed | None,
     timeout: float = 6.0,
-    known: Collection[str] = (),
     interfaces: Sequence[str] | None = None,
     ports: tuple[int, int] = PORTS,
     browse: Browse | None = None,
@@ -78,11 +77,11 @@ async def discover(
     """The 2N devices that were found within `timeout` seconds, by name; never raises for trouble of the network.
 
     `ranges`: places to ask; 254 addresses take about 4 s, and what was not asked when the time is over is left out.
-    `known`: serial numbers and URLs of devices to leave out. `interfaces`: addresses of the interfaces on which to
+    `interfaces`: addresses of the interfaces on which to
     listen to announcements; None: all, none: not at all. `ports`: HTTPS and HTTP where a place names none. `browse`
     takes the place of multicast DNS.
     """
-    search = _Search(allowed, frozenset(known), ports, timeout)
+    search = _Search(allowed, ports, timeout)
     ways = [search.ask_ranges(ranges)] if ranges is not None else []
     if interfaces is None or interfaces:
         ways.append(search.ask_announced(browse or (lambda seconds: listen(seconds, interfaces))))
@@ -95,11 +94,8 @@ async def discover(
 class _Search:
     """One search: what was asked and what was found."""
 
-    def __init__(
-        self, allowed: transport.Allowed | None, known: frozenset[str], ports: tuple[int, int], timeout: float
-    ) -> None:
+    def __init__(self, allowed: transport.Allowed | None, ports: tuple[int, int], timeout: float) -> None:
         self._allowed = allowed
-        self._known = known
         self._ports = ports
         self._until = asyncio.get_running_loop().time() + timeout
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -107,12 +103,11 @@ class _Search:
         self._found: list[Found] = []
 
     def result(self) -> list[Found]:
-        """Each device once, over HTTPS rather than not, without those that are known."""
+        """Each device once, over HTTPS rather than not."""
         best: dict[str, Found] = {}
         for found in sorted(self._found, key=lambda found: (found.pin is None, found.needs_login_for_info, found.url)):
             best.setdefault(found.serial or found.url, found)
-        left = [f for f in best.values() if f.serial not in self._known and f.url not in self._known]
-        return sorted(left, key=lambda found: (found.name.casefold(), found.url))
+        return sorted(best.values(), key=lambda found: (found.name.casefold(), found.url))
 
     # ------------------------------------------------------------ places that were named
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from doorward.clock import Clock
 from doorward.providers.base import (
@@ -31,6 +31,7 @@ from .camera import Camera
 from .client import TwoNClient
 from .codes import Codes, owner_tag
 from .intercom import Intercom
+from .standing import Standing, Standings
 from .troubles import DeviceTrouble, LoginRefused, outward
 from .watch import watch
 
@@ -38,38 +39,27 @@ Connect = Callable[[str, Mapping[str, Any]], Awaitable[TwoNClient]]
 """Makes the client of a device from its ref and its secret; opens no connection."""
 
 
-REFUSALS: Final = 2
-"""Logins refused in a row, after which the device is left alone for a while: it blocks whoever guesses. Each is up to
-two answers to the device's challenge, and a call beside may be on its way."""
-QUIET_S: Final = 600.0
-
-
 @dataclass
 class _Device:
     intercom: Intercom
     codes: Codes
     camera: Camera
-    refusals: int = 0
-    """Logins refused in a row."""
-    quiet_until: float = 0.0
-    """Monotonic seconds: nothing is sent before, whoever asks."""
+    standing: Standing
 
     @contextmanager
     def border(self) -> Iterator[None]:
         """Let no trouble of the device cross but in the words of the contract."""
         clock = self.intercom.clock
-        if clock.monotonic() < self.quiet_until:
+        if self.standing.is_quiet(clock):
             raise outward(LoginRefused(""))
         try:
             yield
         except LoginRefused as trouble:
-            self.refusals += 1
-            if self.refusals >= REFUSALS:
-                self.quiet_until = clock.monotonic() + QUIET_S
+            self.standing.refused(clock)
             raise outward(trouble) from trouble
         except DeviceTrouble as trouble:
             raise outward(trouble) from trouble
-        self.refusals = 0
+        self.standing.accepted()
 
     @asynccontextmanager
     async def known(self) -> AsyncIterator[None]:
@@ -85,16 +75,24 @@ class TwoNLink:
 
     A device's secret: `username`, `password`; `switch` (the access switch, 1 when missing), `device_id` (a number for
     people, made from the serial when missing), and for a device on the network `url` and `pin`, or behind the
-    gateway of My2N `my2n` (its id there).
+    gateway of My2N `my2n` (its id there). `standings`: what other links know of the same logins.
     """
 
     def __init__(
-        self, workspace_id: str, devices: Mapping[str, Mapping[str, Any]], connect: Connect, clock: Clock
+        self,
+        workspace_id: str,
+        devices: Mapping[str, Mapping[str, Any]],
+        connect: Connect,
+        clock: Clock,
+        standings: Standings | None = None,
     ) -> None:
         self._owner = owner_tag(workspace_id)
         self._secrets = devices
         self._connect = connect
         self._clock = clock
+        known = standings or Standings()
+        # At once: the link before this one still holds them.
+        self._standings = {ref: known.of(workspace_id, ref, secret) for ref, secret in devices.items()}
         self._open: dict[str, _Device] = {}
         self._opening = asyncio.Lock()
         self._is_closed = False
@@ -166,7 +164,7 @@ class TwoNLink:
         with one.border():
             async with aclosing(watch(one.intercom, bookmark or Bookmark())) as events:
                 async for event in events:
-                    one.refusals = 0
+                    one.standing.accepted()
                     yield event
 
     async def close(self) -> None:
@@ -176,6 +174,12 @@ class TwoNLink:
         self._open.clear()
         closing = asyncio.gather(*(one.intercom.client.close() for one in opened), return_exceptions=True)
         await asyncio.shield(closing)  # a caller that is cancelled leaves no connection open
+
+    def abandon(self) -> None:
+        """As `base.Watches.abandon`."""
+        self._is_closed = True
+        for one in self._open.values():
+            one.intercom.client.abandon()
 
     def _must_be_open(self) -> None:
         if self._is_closed:
@@ -207,7 +211,9 @@ class TwoNLink:
                 number=int(secret.get("switch") or 1),
                 serial=ref if is_real(secret) else None,
             )
-            one = self._open[ref] = _Device(intercom, Codes(intercom, self._owner), Camera(intercom))
+            one = self._open[ref] = _Device(
+                intercom, Codes(intercom, self._owner), Camera(intercom), self._standings[ref]
+            )
             return one
 
 

@@ -33,6 +33,8 @@ MANUFACTURER: Final = "two_n"
 CODE_LENGTHS: Final = (4, 5, 6, 7, 8)
 """Seam's figure; the device itself takes 2 to 15 digits."""
 KEPT_UNWATCHED_S: Final = 60.0
+FRESH_S: Final = 10.0
+"""So long what a device said of itself while it was connected to is good for the report that follows."""
 SHARE: Final = 0.95
 """Of a command's time: ending a little before its caller gives up, we can still say whether anything was sent."""
 MAX_CODES: Final = None
@@ -103,12 +105,15 @@ class Intercom:
         self._life: tuple[int, int] | None = None
         """Of a device without a name for its boots: seconds it was up, and our clock then, in milliseconds."""
         self._kept: dict[str, tuple[float, Any]] = {}
+        self._just_asked: tuple[float, dict[str, Any]] | None = None
+        """When `note_boot` asked, and what system/info said: the report that follows need not ask again."""
 
     # ------------------------------------------------------------ what is kept
 
     def forget(self) -> None:
         """Settings changed: ask again."""
         self._kept.clear()
+        self._just_asked = None
 
     def find(self, name: str) -> Any:
         """What was kept under this name, while it may be believed."""
@@ -183,9 +188,11 @@ class Intercom:
 
         What this firmware or this account does not offer is left out, and becomes an issue where somebody can help it.
         """
-        info = await self.client.system_info()
-        self._must_be_it(info)
-        await self._read_clock()
+        info = self._take_asked()
+        if info is None:
+            info = await self.client.system_info()
+            self._must_be_it(info)
+            await self._read_clock()
         issues = []
         firmware = _text(info, "swVersion")
         is_outdated = facts.is_outdated(firmware)
@@ -276,6 +283,7 @@ class Intercom:
     async def note_boot(self) -> None:
         """Learn which life of the device this is, and how wrong its clock is. Raises: DeviceTrouble."""
         info = await self.client.system_info()
+        self._must_be_it(info)
         up_s = (await self._read_clock()).get("upTime")
         self.up_s = up_s if isinstance(up_s, int) else None
         now, boot = self.clock.now(), _text(info, "bootUuid")
@@ -285,6 +293,14 @@ class Intercom:
             if self._life is None or _is_new_life(self._life, self.up_s, now):
                 self.boot = str(now // 1000 - self.up_s)
             self._life = (self.up_s, now)
+        self._just_asked = (self.clock.monotonic(), info)
+
+    def _take_asked(self) -> dict[str, Any] | None:
+        """What `note_boot` was told, once, while it is fresh; its clock was read with it."""
+        asked, self._just_asked = self._just_asked, None
+        if asked is None or self.clock.monotonic() - asked[0] > FRESH_S:
+            return None
+        return asked[1]
 
     async def _read_clock(self) -> dict[str, Any]:
         """system/status, and what it says of the clock; empty when the device does not tell it to this account."""

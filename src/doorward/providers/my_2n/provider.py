@@ -31,6 +31,7 @@ from .checkup import check
 from .client import TwoNClient
 from .direct import Direct
 from .driver import TwoNLink, is_real, number_of
+from .standing import Standings
 from .tunnel import Tunnel
 from .twins import BRAND, PASSWORD, Twins
 
@@ -81,6 +82,7 @@ class MyTwoN:
         self._clock = clock or Clock()
         self.twins = Twins(twins, self._clock)
         self.real = real or Direct(Networks.parse(DEVICE_NETWORKS))
+        self._standings = Standings()
 
     def account_form(self, place: Place) -> LoginForm:
         """As `base.Provider.account_form`."""
@@ -90,9 +92,9 @@ class MyTwoN:
         """As `base.Provider.device_form`."""
         return _SANDBOX_DEVICE if place.is_sandbox else direct.DEVICE
 
-    async def discover(self, place: Place) -> list[OfferedDevice]:
+    async def discover(self, place: Place, known: Known) -> list[OfferedDevice]:
         """As `base.Discovers.discover`."""
-        return [] if place.is_sandbox else await self.real.discover()
+        return [] if place.is_sandbox else await self.real.discover(known)
 
     async def log_in(self, place: Place, values: Mapping[str, str]) -> AccountLogin:
         """As `base.Provider.log_in`. The same login finds the same virtual intercoms again."""
@@ -116,6 +118,14 @@ class MyTwoN:
         self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str], known: Known
     ) -> DeviceLogin:
         """As `base.Provider.log_in_device`: tries what the driver will need, and moves nothing."""
+        login = await self._log_in_device(place, account, ref, values, known)
+        # What was refused before may be good by now: somebody mended it at the device.
+        self._standings.of(place.workspace_id, login.device.ref if login.device else ref, login.secret).accepted()
+        return login
+
+    async def _log_in_device(
+        self, place: Place, account: AccountLogin, ref: str, values: Mapping[str, str], known: Known
+    ) -> DeviceLogin:
         if not place.is_sandbox:
             return await self.real.log_in_device(account, ref, values, known)
         refs = list(account.secret.get("refs", ()))
@@ -137,7 +147,7 @@ class MyTwoN:
         async def connect(ref: str, secret: Mapping[str, Any]) -> TwoNClient:
             return await self._client(access.place, access.secret, ref, secret)
 
-        return TwoNLink(access.place.workspace_id, access.devices, connect, self._clock)
+        return TwoNLink(access.place.workspace_id, access.devices, connect, self._clock, self._standings)
 
     async def close(self) -> None:
         """As `base.Provider.close`."""

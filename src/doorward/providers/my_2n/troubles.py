@@ -81,6 +81,14 @@ class LoginRefused(DeviceTrouble):
         self.function = function
 
 
+class PasswordAsked(DeviceTrouble):
+    """Something that is not known to be a 2N asks for the password itself, by Basic: it was not told."""
+
+    def __init__(self, function: str) -> None:
+        super().__init__(function)
+        self.function = function
+
+
 class TunnelRefused(DeviceTrouble):
     """A gateway before the device does not let us through: nothing reached the device."""
 
@@ -289,6 +297,8 @@ def outward(trouble: DeviceTrouble) -> ProviderError:
                 "The device does not accept this user name and password. Check the account under Services / HTTP API "
                 "on the device; it must be enabled."
             )
+        case PasswordAsked():
+            return NotAuthorized("What answers asks for the password itself, and does not say that it is a 2N.")
         case CertificateChanged():
             return NotAuthorized(
                 "The device shows another certificate than before. If it was reset or given a new certificate, "

@@ -267,7 +267,7 @@ class _Follower:
         if not self._translator.is_waiting:
             text = msgspec.json.encode(place).decode()
             if text != self._bookmark.value:
-                self._bookmark.value = text
+                self._bookmark.move(text)
 
     def drop(self) -> None:
         """Leave the channel to run out: a device counts every call with a wrong login."""
