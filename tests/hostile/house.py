@@ -38,6 +38,8 @@ class House:
         self.said = said
         self.doors = [Door() for _ in range(doors)]
         self.codes: list[Code] = []
+        self.strangers: list[tuple[Unit, Door, bytes]] = []
+        """Intercoms of other people, at addresses that were ours: what they were asked for, and their one entry."""
         self.attempts: list[str] = []
         self.deeds: list[object] = []
         """What has happened, for whoever counts."""
@@ -108,15 +110,35 @@ class House:
         self._server = asyncio.ensure_future(live())
         self.loop.is_visible = False
         self._world = await self.loop.drive(_result(up))
+        self._world = await self.loop.drive(self.workplace(self._world))
         self.loop.is_visible = True
         if self._ids:
             self._world.devices = self._ids
         else:
-            await self.loop.drive(self._world.connect(count=len(self.doors)))
+            self.loop.is_visible = self.is_seen_connecting
+            await self.loop.drive(self.connect())
+            self.loop.is_visible = True
             self._ids = self._world.devices
         for index in range(len(self.doors)):
-            unit = await self.loop.drive(self.world.unit(index))
-            _spy(unit, self.doors[index])
+            spy(await self.unit(index), self.doors[index])
+
+    # What a house with real intercoms does otherwise.
+
+    is_seen_connecting = True
+    """Connecting uses no thread that nobody counts."""
+
+    async def workplace(self, world: World) -> World:
+        """The workspace of the story."""
+        return world
+
+    async def connect(self) -> None:
+        """Connect the doors, the first time."""
+        await self.world.connect(count=len(self.doors))
+
+    @staticmethod
+    def is_hardware(task: "asyncio.Task[Any]") -> bool:
+        """A task that does not die with the server."""
+        return False
 
     def _count(self, db: Any) -> None:
         """So that time never moves while the database works, and a dead process writes nothing."""
@@ -154,7 +176,8 @@ class House:
         if abrupt:
             self.said.is_dying = self._is_dead = True
             me = asyncio.current_task()
-            others = [task for task in asyncio.all_tasks() if task not in (me, self._server)]
+            mine = (me, self._server)
+            others = [task for task in asyncio.all_tasks() if task not in mine and not self.is_hardware(task)]
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
@@ -215,7 +238,7 @@ class House:
                 unit.configure_service(service, ServiceSettings())
             unit.time.offset_s = 0.0
             unit.report("ConfigurationChanged", {})
-            _spy(unit, self.doors[index])
+            spy(unit, self.doors[index])
 
 
 class _Requests(deque[dict[str, Any]]):
@@ -230,7 +253,7 @@ class _Requests(deque[dict[str, Any]]):
         super().append(one)
 
 
-def _spy(unit: Unit, door: Door) -> None:
+def spy(unit: Unit, door: Door) -> None:
     """Count requests, and how often the API moved the access switch on."""
     switch = unit.switches[1]
     if "act" in vars(switch):

@@ -33,8 +33,10 @@ from .deeds_devices import (
     Wait,
 )
 from .deeds_people import OwnerAdds, OwnerEdits, OwnerMeddles, TypePin
+from .deeds_street import MoveAway, RequireTls, SwapCertificate
 from .house import House
 from .listening import listening
+from .street import Street
 
 PINS = ("73910486", "64820395", "50912837")
 """Few, so that they meet. Long enough to be found in a log."""
@@ -84,6 +86,11 @@ DEVICES: list[st.SearchStrategy[Deed]] = [
     st.builds(Skew, doors, st.sampled_from([0, 3, -90, 7200, -1_790_000_000])),
     st.builds(FactoryReset, doors),
 ]
+STREET: list[st.SearchStrategy[Deed]] = [
+    st.builds(SwapCertificate, doors),
+    st.builds(MoveAway, doors),
+    st.builds(RequireTls, doors, st.sampled_from(["system", "switch", "log"])),
+]
 TIME: list[st.SearchStrategy[Deed]] = [
     st.builds(Wait, st.sampled_from([0.1, 1, 4, 20])),
     st.builds(Wait, st.sampled_from([0.02, 0.5, 2])),
@@ -104,13 +111,15 @@ class Hostile(RuleBasedStateMachine):
 
     make_url: Callable[[], str | None] = staticmethod(lambda: None)
 
+    make_house: Callable[..., House] = House
+
     def __init__(self) -> None:
         super().__init__()
         self._listening = listening()
         self.said = self._listening.__enter__()
         shared_memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(prefix="hostile-", dir=shared_memory if shared_memory.is_dir() else None))
-        self.house = House(self.folder, self.make_url(), self.said)
+        self.house = self.make_house(self.folder, self.make_url(), self.said)
         self._is_well = True
 
     def teardown(self) -> None:
@@ -143,3 +152,14 @@ class Hostile(RuleBasedStateMachine):
         """One thing after the other."""
         self.house.deeds.append(deed)
         self.do(deed.do(self.house))
+
+
+class HostileStreet(Hostile):
+    """One world whose intercoms are at addresses, in a production workspace."""
+
+    make_house = Street
+
+    @rule(deed=st.one_of(STREET))
+    def outside(self, deed: Deed) -> None:
+        """What happens only there."""
+        self.step(deed)

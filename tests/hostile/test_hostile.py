@@ -15,7 +15,7 @@ from tests.support.postgres import Cluster
 from doorward.providers.my_2n.emulator.faults import KINDS
 
 from .arming import NOT_HERE, TABLE
-from .machine import Hostile
+from .machine import Hostile, HostileStreet
 
 EXAMPLES = int(os.environ.get("DOORWARD_SOAK_EXAMPLES", "0"))
 STEPS = int(os.environ.get("DOORWARD_SOAK_STEPS", "30"))
@@ -38,6 +38,10 @@ def settings(examples: int, most: int | None = None) -> hypothesis.settings:
 
 def test_after_quiet_all_is_as_wanted_or_says_why() -> None:
     run_state_machine_as_test(Hostile, settings=settings(30))
+
+
+def test_intercoms_at_addresses_are_as_wanted_or_say_why() -> None:
+    run_state_machine_as_test(HostileStreet, settings=settings(10))
 
 
 def test_after_quiet_all_is_as_wanted_or_says_why_on_postgresql(postgres: Cluster) -> None:

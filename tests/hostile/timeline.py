@@ -32,7 +32,7 @@ class _Selector(selectors.DefaultSelector):  # type: ignore[misc, valid-type, un
         loop = self.timeline
         if loop.busy:
             return super().select(WAIT_S)
-        found = super().select(0 if loop.is_visible else GRACE_S)
+        found = super().select(loop.wire_s if loop.is_visible else GRACE_S)
         if not found and not loop.fall_idle():
             found = super().select(WAIT_S)
         return found
@@ -47,6 +47,8 @@ class Timeline(asyncio.SelectorEventLoop):
         """Calls of the database that are under way."""
         self.is_visible = False
         """All that goes on outside of this thread is counted in `busy`: no need to wait for silence."""
+        self.wire_s = 0.0
+        """Real seconds that bytes may be on their way between two sockets; none through a pair of them."""
         self._idle: list[asyncio.Future[None]] = []
         selector = _Selector()
         selector.timeline = self

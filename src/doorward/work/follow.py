@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 
 import structlog
 
-from doorward.core import devices
+from doorward.core import devices, problems
 from doorward.core.context import Core
 from doorward.providers.base import (
     AlarmsForgotten,
@@ -56,6 +56,9 @@ LOST_AFTER: Final = 3
 """Failures in a row, after which a device takes its turn among the lost: they must not keep the others waiting."""
 STEADY_S: Final = 60.0
 """So long a watch makes up for the failures before it."""
+
+
+UNHEARD = "doorward_events_not_followed"
 
 
 def _turns() -> asyncio.Semaphore:
@@ -177,6 +180,9 @@ class Follower:
                 self._go(Phase.CONNECTING)  # the logins changed: on with the new link
                 continue
             await crew.core.db.write(devices.trouble, crew.core, *self.key, error)
+            if problems.device_code(error) is None and self._tries:
+                # The device is well, but will not let itself be followed, and not by accident.
+                await self._say(f"What happens at the door is not told: {error.message}")
             await self._wait(error)
 
     async def _remember(self) -> None:
@@ -199,6 +205,7 @@ class Follower:
             async for happened in events:
                 await self._take(row, happened, is_past=True)
                 if isinstance(happened, StateRead):
+                    await self._say("")
                     self._refusals = 0
                     self._since = self._crew.core.clock.monotonic()
                     self._go(Phase.WATCHING)
@@ -207,6 +214,13 @@ class Follower:
             await cast("Any", events).aclose()
             raise
         return False
+
+    async def _say(self, text: str) -> None:
+        """Have the device's warning say why it is not followed; empty: it is."""
+        core = self._crew.core
+        row = await store.get(core.db.read, *self.key)
+        if row is not None and (text or UNHEARD in row.warnings_json):
+            await core.db.write(devices.warn, core, row, UNHEARD, text)
 
     async def _listen(self, row: DeviceRow, events: AsyncIterator[DeviceEvent]) -> None:
         async with aclosing(cast("Any", events)):
