@@ -39,8 +39,8 @@ async def always(house: House) -> None:
         )
         most = REQUESTS + REQUESTS_PER_DEED * len(house.deeds) + REQUESTS_PER_S * house.loop.time()
         assert door.requests <= most, f"door {index} is hammered: {door.requests} requests"
-    for unit, seen, entry in house.strangers:
-        assert [image(one) for one in unit.directory.live()] == [entry], "a stranger's directory was written to"
+    for unit, seen, only in house.strangers:
+        assert [image(one) for one in unit.directory.live()] == [only], "a stranger's directory was written to"
         assert not seen.released, "a stranger's door was opened"
     assert not house.said.surprises, house.said.surprises[0]
 
