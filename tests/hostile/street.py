@@ -152,6 +152,12 @@ class Street(House):
     async def _close_listeners(self) -> None:
         for one in (*self._listeners, *self._others):
             await one.close()
+        # Connections that a deed has cut are still about to end.
+        transports: Any = self.loop._transports  # type: ignore[attr-defined]
+        for transport in list(transports.values()):
+            transport.abort()
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     @staticmethod
     def is_hardware(task: "asyncio.Task[Any]") -> bool:

@@ -286,6 +286,14 @@ class World:
         await until(lambda: key in alive(self.core), why="nobody has used the virtual intercom yet")
         return unit_of(self.core, *key)
 
+    async def unit_to_be(self, index: int = 0, *, email: str = EMAIL) -> Unit:
+        """The virtual intercom behind a device that will be connected."""
+        provider: Any = self.core.providers["my_2n"]
+        about = (self.workspace.workspace_id, email)
+        refs = await provider.twins.of_login(*about)
+        unit: Unit = (await provider.twins.open(*about, refs[index])).unit
+        return unit
+
     async def watched(self, index: int = 0) -> Unit:
         """The intercom, once the server follows what happens at it."""
         unit = await self.unit(index)

@@ -752,9 +752,10 @@ async def _stored(world: World, count: int) -> bool:
 
 async def test_a_first_read_that_was_cut_off_is_finished_quietly(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
-        await world.connect()
-        unit = await world.unit()
+        unit = await world.unit_to_be()
         await directory.add_many(unit, 2_000)
+        await world.connect()
+        assert await world.unit() is unit
         while not await _rows(world):  # noqa: ASYNC110 - the very moment after the first part was stored
             await asyncio.sleep(0)
         for task in asyncio.all_tasks():
