@@ -41,9 +41,25 @@ def test_a_device_that_moves_is_well_again_once_it_was_connected_again(tmp_path:
             device = await house.get("/devices/get", "device", device_id=house.device_id(0))
             assert not device["properties"]["online"]
             ((unit, _, _),) = house.strangers
-            assert not [r for r in unit.requests if r["path"].startswith(("/api/dir", "/api/switch"))]
+            assert {one["path"] for one in unit.requests} <= {"/api/system/info"}
             await checks.always(house)
             await checks.after_quiet(house)
+
+        house.run(story())
+
+
+def test_a_stranger_at_the_address_is_asked_who_it_is_and_nothing_else(tmp_path: Path) -> None:
+    with street(tmp_path, tls=False) as house:
+
+        async def story() -> None:
+            await RequireTls(0, "log").do(house)  # so that no broken poll gives the change away
+            await MoveAway(0).do(house)
+            await Create(0, "73910486").do(house)
+            await house.call("/locks/unlock_door", device_id=house.device_id(0))
+            await house.loop.advance(120)
+            ((unit, _, _),) = house.strangers
+            assert {one["path"] for one in unit.requests} == {"/api/system/info"}
+            await checks.always(house)
 
         house.run(story())
 

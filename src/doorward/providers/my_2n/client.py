@@ -98,17 +98,30 @@ async def _connected(_session: aiohttp.ClientSession, context: SimpleNamespace, 
     context.trace_request_ctx.may_be_sent = True
 
 
+class _NewLine(Exception):
+    """A request needs a new connection, and nobody has asked yet who is at its other end. Nothing was sent."""
+
+
+async def _connects(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
+    """A tracer: the request has no connection, and is about to make one."""
+    if not context.trace_request_ctx.may_connect:
+        raise _NewLine
+
+
 class _Sent:
     """What is known of one request's way."""
 
-    __slots__ = ("may_be_sent",)
+    __slots__ = ("may_be_sent", "may_connect")
 
-    def __init__(self) -> None:
+    def __init__(self, *, may_connect: bool) -> None:
         self.may_be_sent = False
+        self.may_connect = may_connect
+        """It may go over a new connection, whoever answers there."""
 
 
 def _tracer() -> aiohttp.TraceConfig:
     tracer = aiohttp.TraceConfig()
+    tracer.on_connection_create_start.append(_connects)
     tracer.on_connection_create_end.append(_connected)
     tracer.on_connection_reuseconn.append(_connected)
     tracer.freeze()
@@ -144,6 +157,7 @@ class TwoNClient:
         is_stranger: bool = False,
     ) -> None:
         self._is_stranger = is_stranger
+        self._recognize: Callable[[Mapping[str, Any]], None] | None = None
         self._base = _plain_base(base_url) if tunnel is None else tunnel.checked(base_url)
         self._tunnel = tunnel
         if pin is not None:
@@ -161,6 +175,16 @@ class TwoNClient:
     def __repr__(self) -> str:
         return f"<TwoNClient {self._base}>"
 
+    def expect(self, recognize: Callable[[Mapping[str, Any]], None]) -> None:
+        """Send nothing over a new connection before `recognize` has taken what system/info says there; it raises
+        DeviceTrouble for another device.
+
+        Over plain HTTP whoever has the address answers. A pinned certificate says who it is, and a gateway's
+        connections are not the device's: there nothing more is asked.
+        """
+        if self._tunnel is None and self._base.startswith("http://"):
+            self._recognize = recognize
+
     def abandon(self) -> None:
         """Send nothing more: whoever calls from now on is answered `Unreachable`. Connections stay until `close`."""
         self._is_closed = True
@@ -168,6 +192,9 @@ class TwoNClient:
     async def close(self) -> None:
         """Let go of every connection, for good: whoever still calls is answered `Unreachable`."""
         self.abandon()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -363,7 +390,7 @@ class TwoNClient:
         Bounded by `timeout`, waiting for its turn included."""
         if self._is_closed:
             raise Unreachable(function)
-        sent = _Sent()
+        sent = _Sent(may_connect=self._recognize is None)
         has_turn = False
         try:
             async with asyncio.timeout(timeout), self._poll if is_poll else self._turns:
@@ -464,6 +491,47 @@ class TwoNClient:
         """One request on the wire: status, challenges, body."""
         if self._is_closed:
             raise Unreachable(function)
+        try:
+            return await self._transfer(method, target, function, headers, data, limit, sent, is_write)
+        except _NewLine:
+            await self._greet()
+        # It goes over the connection that was just made. Should another request have taken that one, over one that is
+        # made this moment.
+        sent.may_connect = True
+        try:
+            return await self._transfer(method, target, function, headers, data, limit, sent, is_write)
+        finally:
+            sent.may_connect = False
+
+    async def _greet(self) -> None:
+        """Ask whoever is at the other end of a new connection who they are, without a login if they tell."""
+        function, sent = "system/info", _Sent(may_connect=True)
+        about = ("GET", f"/api/{function}", function)
+        status, _, raw = await self._exchange(*about, {}, None, _REPLY_BYTES, sent, False)
+        if status == 401:
+            info = await self._log_in_and_send(
+                "GET", function, None, None, _REPLY_BYTES, sent, is_write=False, read=_result
+            )
+        else:
+            info = _result(raw, status, function, is_write=False)
+        assert self._recognize is not None
+        try:
+            self._recognize(_object(info, function))
+        except DeviceTrouble:
+            await self._hang_up()  # else the next request would find a connection that it need not ask about
+            raise
+
+    async def _transfer(
+        self,
+        method: str,
+        target: str,
+        function: str,
+        headers: Mapping[str, str],
+        data: bytes | None,
+        limit: int,
+        sent: _Sent,
+        is_write: bool,
+    ) -> tuple[int, list[str], bytes]:
         try:
             async with self._opened().request(
                 method,

@@ -105,6 +105,8 @@ class Intercom:
         self._life: tuple[int, int] | None = None
         """Of a device without a name for its boots: seconds it was up, and our clock then, in milliseconds."""
         self._kept: dict[str, tuple[float, Any]] = {}
+        if serial is not None:
+            client.expect(self._must_be_it)
         self._just_asked: tuple[float, dict[str, Any]] | None = None
         """When `note_boot` asked, and what system/info said: the report that follows need not ask again."""
 
