@@ -89,7 +89,7 @@ async def test_it_is_a_provider(server: Server) -> None:
     forms = [provider.device_form(place) for place in (SANDBOX, PRODUCTION)]
     assert [[field.name for field in form.fields] for form in forms if form] == [
         ["username", "password"],
-        ["username", "password", "switch", "trust"],
+        ["username", "password", "switch", "trust", "stranger"],
     ]
 
 
