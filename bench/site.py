@@ -100,8 +100,13 @@ class Units:
 
     @property
     def watched(self) -> int:
-        """Intercoms with an open channel of their log."""
+        """Intercoms with a channel of their log that was opened after the last mark."""
         return sum(json.loads(self._line(one).send("GET", "/watched", {})[2])["watched"] for one in self.controls)
+
+    def mark(self) -> None:
+        """What is open now was left behind."""
+        for one in self.controls:
+            self._line(one).send("POST", "/mark", {})
 
     def close(self) -> None:
         """End them."""
@@ -196,7 +201,9 @@ class Site:
         began = time.perf_counter()
         if self.server.process is not None and self.server.process.poll() is None:
             self.server.stop(60)
-        return time.perf_counter() - began
+        took = time.perf_counter() - began
+        self.units.mark()
+        return took
 
     def __enter__(self) -> "Site":
         return self

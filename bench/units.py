@@ -5,7 +5,8 @@ usage: python bench/units.py COUNT [--tls] [--users N] [--block B]
 Each is on a loopback address of its own (127.64.0.1, …), so that thousands of ports are nobody else's; `--block` keeps
 several processes apart. Each has a user with the PIN `PIN`; `--users` adds so many more to each. Prints one line of
 JSON when ready: `{"devices": [{"url", "serial", "pin"}], "control": url}`. The control plane is the emulator's, and
-`GET /watched` besides: at how many intercoms a channel of the log is open.
+`GET /watched` besides: at how many intercoms a channel of the log is open that was not there at the last `POST /mark`.
+A server that stops leaves some behind.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import signal
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -64,11 +66,22 @@ async def serve(count: int, *, use_tls: bool, users: int, block: int) -> None:
         await listener.open()
         listeners.append(listener)
 
+    old: dict[int, list[Any]] = {}
+
+    async def mark(_request: web.Request) -> web.Response:
+        old.update((n, list(one.unit.log._channels.values())) for n, one in enumerate(listeners))
+        return web.json_response({})
+
     async def watched(_request: web.Request) -> web.Response:
-        return web.json_response({"watched": sum(bool(one.unit.log._channels) for one in listeners)})
+        new = (
+            any(all(one is not was for was in old.get(n, ())) for one in listener.unit.log._channels.values())
+            for n, listener in enumerate(listeners)
+        )
+        return web.json_response({"watched": sum(new)})
 
     app = control_app(listeners)
     app.router.add_get("/watched", watched)
+    app.router.add_post("/mark", mark)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

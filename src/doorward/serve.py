@@ -115,6 +115,9 @@ async def _serve(config: Config, sockets: list[socket.socket], *, greet: bool, d
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, web.handle_exit, number, None)
         await web.serve(sockets=sockets)
+        # The memory ends with the process: looking through it for garbage would take seconds with many devices.
+        gc.disable()
+        gc.freeze()
 
 
 async def _greet(config: Config, server: Server, sock: socket.socket) -> None:
