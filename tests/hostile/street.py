@@ -152,11 +152,11 @@ class Street(House):
     async def _close_listeners(self) -> None:
         for one in (*self._listeners, *self._others):
             await one.close()
-        # Connections that a deed has cut are still about to end.
+        # Some connections are still about to be accepted, others about to end.
         transports: Any = self.loop._transports  # type: ignore[attr-defined]
-        for transport in list(transports.values()):
-            transport.abort()
-        for _ in range(3):
+        for _ in range(10):
+            for transport in list(transports.values()):
+                transport.abort()
             await asyncio.sleep(0)
 
     @staticmethod
