@@ -20,6 +20,7 @@ from doorward.errors import (
     NotImplementedYet,
 )
 from doorward.ids import new_id
+from doorward.providers.base import DeviceReport
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store import due
@@ -124,22 +125,12 @@ async def wake_device(tx: Tx, core: Core, workspace_id: str, device_id: str, at:
 
 async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Wish) -> tuple[CodeRow, AttemptRow]:
     """Want a new code on a device."""
-    workspace_id, now = workspace.workspace_id, core.clock.now()
-    await tx.lock("device", workspace_id, wish.device_id)
-    device = await devices.get(tx, workspace_id, wish.device_id)
-    report = pins.takes_codes(device)
-    if wish.is_offline_access_code or wish.is_one_time_use:
-        raise DeviceTypeNotSupported("This device has no offline or one-time access codes.")
-    starts_at, ends_at = times(wish.starts_at, wish.ends_at, now)
-    if wish.use_backup_access_code_pool:
-        if ends_at is None:
-            raise InvalidInput("Cannot use the backup pool for ongoing codes")
-        raise NotImplementedYet("Doorward has no backup access code pool yet.")
-    if not (device.online or wish.attempt_for_offline_device):
-        raise DeviceIsOffline(data={"device_id": device.device_id})
-    if wish.code is not None:
-        pins.check_pin(wish.code, report)
-        pin, digest = wish.code, pins.pin_hash(core, device, wish.code)
+    starts_at, ends_at = times(wish.starts_at, wish.ends_at, core.clock.now())
+    device, report = await may_have(tx, workspace, wish, ends_at)
+    pin = wish.code if wish.code is not None else await _shared_pin(tx, core, device, report, wish)
+    if pin is not None:
+        pins.check_pin(pin, report)
+        digest = pins.pin_hash(core, device, pin)
         await refuse_duplicate(tx, device, digest, starts_at, ends_at)
     else:
         pin, digest = await pins.random_pin(tx, core, device, report, wish.preferred_code_length)
@@ -147,6 +138,34 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Wish) -> tup
     row = new_row(core, device, wish, pin, digest, starts_at, ends_at)
     attempt = await add(tx, core, device, row)
     return row, attempt
+
+
+async def _shared_pin(tx: Tx, core: Core, device: DeviceRow, report: DeviceReport, wish: Wish) -> str | None:
+    """The PIN of the codes whose common key the new one asks for, if this device can have it; None: it cannot."""
+    if wish.common_code_key is None:
+        return None
+    for other in await store.of_common_key(tx, device.workspace_id, wish.common_code_key):
+        pin = pins.pin_of(core, other)
+        if other.is_wanted and pin is not None and len(pin) in report.code_lengths:
+            return pin if await pins.is_free(tx, core, device, pin) else None
+    return None
+
+
+async def may_have(tx: Tx, workspace: WorkspaceRow, wish: Wish, ends_at: int | None) -> tuple[DeviceRow, DeviceReport]:
+    """The device of a wish, locked until the transaction ends, and its report. Raises ApiError when it cannot have
+    such a code, whatever its PIN."""
+    await tx.lock("device", workspace.workspace_id, wish.device_id)
+    device = await devices.get(tx, workspace.workspace_id, wish.device_id)
+    report = pins.takes_codes(device)
+    if wish.is_offline_access_code or wish.is_one_time_use:
+        raise DeviceTypeNotSupported("This device has no offline or one-time access codes.")
+    if wish.use_backup_access_code_pool:
+        if ends_at is None:
+            raise InvalidInput("Cannot use the backup pool for ongoing codes")
+        raise NotImplementedYet("Doorward has no backup access code pool yet.")
+    if not (device.online or wish.attempt_for_offline_device):
+        raise DeviceIsOffline(data={"device_id": device.device_id})
+    return device, report
 
 
 def new_row(

@@ -5,6 +5,7 @@ A PIN is stored sealed, and found again by a keyed hash of its own for each devi
 
 import itertools
 import secrets
+from collections.abc import Collection, Iterator, Sequence
 
 from doorward.core import devices
 from doorward.core.context import Core
@@ -37,17 +38,44 @@ def is_guessable(pin: str) -> bool:
     return len(gaps) == 1 or len(set(pin)) < 3
 
 
+def _candidates(lengths: Collection[int], length: float | None) -> Iterator[str]:
+    """PINs drawn at random that nobody guesses first: of `length` if that is among the lengths, else of the shortest.
+    Five hundred, then it is given up."""
+    digits = int(length) if length is not None and length in lengths else min(lengths)
+    for _ in range(500):
+        pin = f"{secrets.randbelow(10**digits):0{digits}d}"
+        if not is_guessable(pin):
+            yield pin
+
+
+async def is_free(read: Reader, core: Core, device: DeviceRow, pin: str) -> bool:
+    """No code of the device has this PIN, managed or not, now or later."""
+    digest = pin_hash(core, device, pin)
+    return not await store.has_hash(read, device.workspace_id, device.device_id, digest)
+
+
 async def random_pin(
     read: Reader, core: Core, device: DeviceRow, report: DeviceReport, length: float | None
 ) -> tuple[str, str]:
     """A PIN that nobody has on this device, and its hash. `length` if the device takes it, else its shortest."""
-    digits = int(length) if length is not None and length in report.code_lengths else min(report.code_lengths)
-    for _ in range(500):
-        pin = f"{secrets.randbelow(10**digits):0{digits}d}"
-        digest = pin_hash(core, device, pin)
-        if not is_guessable(pin) and not await store.has_hash(read, device.workspace_id, device.device_id, digest):
-            return pin, digest
+    for pin in _candidates(report.code_lengths, length):
+        if await is_free(read, core, device, pin):
+            return pin, pin_hash(core, device, pin)
     raise Unavailable("No free PIN was found on this device. Ask for a longer one with preferred_code_length.")
+
+
+async def common_pin(
+    read: Reader, core: Core, among: Sequence[tuple[DeviceRow, DeviceReport]], length: float | None
+) -> str | None:
+    """A PIN that all of these devices take and nobody has on any of them; None: there is none."""
+    lengths = set.intersection(*(set(report.code_lengths) for _, report in among))
+    for pin in _candidates(lengths, length) if lengths else ():
+        for device, _ in among:
+            if not await is_free(read, core, device, pin):
+                break
+        else:
+            return pin
+    return None
 
 
 def pin_hash(core: Core, device: DeviceRow, pin: str) -> str:

@@ -119,6 +119,17 @@ async def of_refs(read: Reader, workspace_id: str, device_id: str, refs: Sequenc
     return [CodeRow(*row) for row in await read.all(f"{_SELECT} WHERE {where}", *where.args)]
 
 
+async def of_common_key(read: Reader, workspace_id: str, common_code_key: str) -> list[CodeRow]:
+    """Managed codes that belong together, by their devices."""
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND common_code_key = $2 AND is_managed = 1 "
+        "ORDER BY device_id, access_code_id",
+        workspace_id,
+        common_code_key,
+    )
+    return [CodeRow(*row) for row in rows]
+
+
 async def part_of_device(
     read: Reader, workspace_id: str, device_id: str, after: CodeRow | None, limit: int
 ) -> list[CodeRow]:
