@@ -33,9 +33,31 @@ def check_pin(pin: str, report: DeviceReport) -> None:
 
 
 def is_guessable(pin: str) -> bool:
-    """What a stranger tries first: one digit, a run, a repeated pair."""
+    """What a stranger tries first: one digit or two, a run, a group that is repeated, a date or a year."""
     gaps = {(int(b) - int(a)) % 10 for a, b in itertools.pairwise(pin)}
-    return len(gaps) == 1 or len(set(pin)) < 3
+    half = len(pin) // 2
+    is_repeated = len(pin) % 2 == 0 and pin[:half] == pin[half:]
+    return len(gaps) == 1 or len(set(pin)) < 3 or is_repeated or _is_date(pin)
+
+
+def _is_date(pin: str) -> bool:
+    """A day and a month in any order, with a year of two or four digits or none; or a year of a living person."""
+
+    def is_day(pair: str) -> bool:
+        one, other = sorted((int(pair[:2]), int(pair[2:])))
+        return 1 <= one <= 12 and 1 <= other <= 31
+
+    def is_year(text: str) -> bool:
+        return 1900 <= int(text) <= 2099
+
+    match len(pin):
+        case 4:
+            return is_day(pin) or is_year(pin)
+        case 6:
+            return is_day(pin[:4]) or is_day(pin[2:])
+        case 8:
+            return (is_day(pin[:4]) and is_year(pin[4:])) or (is_year(pin[:4]) and is_day(pin[4:]))
+    return False
 
 
 def _candidates(lengths: Collection[int], length: float | None) -> Iterator[str]:

@@ -422,6 +422,17 @@ class ProgramsManyCodes(Protocol):
 
 
 @runtime_checkable
+class ActsAsOwner(Protocol):
+    """Does at a virtual device what its owner would do at a real one. Devices of production workspaces refuse."""
+
+    async def add_foreign_code(self, device: str, name: str, pin: str) -> FoundCode:
+        """Somebody else adds a code at the device.
+
+        Raises: Offline, NotAuthorized, CodeRejected, DuplicateCode, NoRoom, Unsupported, OutcomeUnknown.
+        """
+
+
+@runtime_checkable
 class TakesPictures(Protocol):
     """Has a camera, or models of it have. Asking changes nothing; a picture is of now and never a kept one."""
 

@@ -1,5 +1,5 @@
 """`/access_codes/*`: a file for each kind of code. Importing this package fills the table of routes."""
 
-from doorward.api.access_codes import linked, managed, unmanaged
+from doorward.api.access_codes import linked, managed, simulate, unmanaged
 
-__all__ = ["linked", "managed", "unmanaged"]
+__all__ = ["linked", "managed", "simulate", "unmanaged"]

@@ -11,6 +11,7 @@ Reading is in `directory`. Source: HTTP API manual, api/dir/template … api/dir
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from doorward.providers.base import (
@@ -144,6 +145,24 @@ class Codes:
         except (DeviceTrouble, Refused):
             return Written.ACCEPTED
         return Written.CONFIRMED if written is not None and _same(written, wanted) else Written.ACCEPTED
+
+    async def add_foreign(self, name: str, pin: str) -> Entry:
+        """Add an entry as somebody else does: without our tag, under a UUID of the device's choice."""
+        template = await self._intercom.template()
+        wanted = Entry(uuid="", name=clean_name(name), owner="", pin=pin, valid_from=0, valid_to=0)
+        async with self._turn:
+            other = await self._holder(wanted)
+            if other is not None:
+                raise DuplicateCode(ref=other)
+            user = self._user(wanted, template)
+            try:
+                outcome = await self._client.dir_create({key: user[key] for key in ("name", "access")})
+            except (NoAnswer, NotTheApi) as trouble:
+                raise outward(trouble) from trouble
+            codes = _error_codes(outcome)
+            if codes:
+                await self._refused(wanted, outcome, codes)
+            return replace(wanted, uuid=str(outcome.get("uuid", "")))
 
     async def set_all(self, codes: Sequence[WantedCode]) -> list[Written | ProviderError]:
         """Make the device hold codes that it does not have yet, in few writes; an outcome each, in their order.

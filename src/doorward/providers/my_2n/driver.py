@@ -17,12 +17,14 @@ from doorward.providers.base import (
     CodesRead,
     DeviceEvent,
     DeviceReport,
+    FoundCode,
     Moved,
     NotAuthorized,
     Offline,
     PictureSettings,
     ProviderError,
     SwitchChosen,
+    Unsupported,
     WantedCode,
     Written,
 )
@@ -70,8 +72,8 @@ class _Device:
 
 
 class TwoNLink:
-    """`Link`, `Locks`, `ChoosesSwitch`, `ProgramsCodes`, `TakesPictures` and `Watches` for the devices whose secrets
-    are given.
+    """`Link`, `Locks`, `ActsAsOwner`, `ChoosesSwitch`, `ProgramsCodes`, `TakesPictures` and `Watches` for the devices
+    whose secrets are given.
 
     A device's secret: `username`, `password`; `switch` (the access switch, 1 when missing), `device_id` (a number for
     people, made from the serial when missing), and for a device on the network `url` and `pin`, or behind the
@@ -139,6 +141,15 @@ class TwoNLink:
         one = await self._of(device)
         async with one.known():
             await one.codes.remove(ref)
+
+    async def add_foreign_code(self, device: str, name: str, pin: str) -> FoundCode:
+        """As `base.ActsAsOwner.add_foreign_code`."""
+        if is_real(self._secrets.get(device, {})):
+            raise Unsupported("This is a real device: what others do at it cannot be simulated.")
+        one = await self._of(device)
+        async with one.known():
+            entry = await one.codes.add_foreign(name, pin)
+            return FoundCode(entry.uuid, False, entry.name, entry.pin, None, None)
 
     async def choose_switch(self, device: str, number: int) -> SwitchChosen:
         """As `base.ChoosesSwitch.choose_switch`."""
