@@ -133,6 +133,12 @@ class AccessCodeBeingRemoved(BadRequest):
     type = "access_code_being_removed"
 
 
+class AccessCodeCannotBeManaged(BadRequest):
+    """The access code cannot be managed here."""
+
+    type = "access_code_cannot_be_managed"
+
+
 class Unauthorized(ApiError):
     """No valid credentials."""
 

@@ -53,5 +53,9 @@ def test_an_event_is_described(event_type: str) -> None:
 def test_an_action_attempt_has_the_published_members_in_each_state() -> None:
     by = ("action_type", "status")
     theirs = published.variants(published.resource("action_attempt"), *by)
+    of_routes = {one["post"].get("x-action-attempt-type") for one in published.documented().values()}
     for name, ours in published.variants(components()["action_attempt"], *by).items():
-        check(name, ours, theirs[name])
+        if name in theirs:
+            check(name, ours, theirs[name])
+        else:  # a route makes it, and its members are not described
+            assert name.partition(" ")[0] in of_routes, name

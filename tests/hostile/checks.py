@@ -66,7 +66,7 @@ async def enter(house: House, door: int, pin: str) -> None:
     house.tell(f"the PIN opens door {door} for {who.get('name')!r}")
     if opened.lower() in house.doors[door].owners:
         return
-    code = next((c for c in house.codes if c.code_id == opened.lower() and c.device == door), None)
+    code = next((c for c in house.codes if c.ref == opened.lower() and c.device == door), None)
     assert code is not None, f"door {door} opened for an entry that nobody asked for: {opened}"
     if pin in house.doors[door].tampered:
         return
@@ -127,7 +127,7 @@ async def wrongs(house: House) -> list[str]:
         if device["errors"] or not device["properties"]["online"]:
             found.append(f"door {index} is well but shows {[e['error_code'] for e in device['errors']]}")
         unit = await house.unit(index)
-        expected = {c.code_id for c in house.codes if c.device == index and not c.is_over(house.now)}
+        expected = {c.ref for c in house.codes if c.device == index and not c.is_over(house.now)}
         for entry in unit.directory.live():
             key = entry.uuid.lower()
             if key not in house.doors[index].owners and key not in expected:
@@ -139,7 +139,7 @@ async def wrongs(house: House) -> list[str]:
 
 
 def _name(house: House, key: str) -> str:
-    return next((repr(c) for c in house.codes if c.code_id == key), key)
+    return next((repr(c) for c in house.codes if c.ref == key), key)
 
 
 def _is_near(house: House, code: Code) -> bool:
@@ -162,7 +162,7 @@ async def _wrongs_of(house: House, unit: Unit, code: Code) -> list[str]:
         if code.edits or code.removals:
             said = [one for one in said if one != "conflicting_external_modification"] or said  # why it was to be set
         return [] if set(said) <= excuses else [f"{code} shows {said}; it may show {sorted(excuses)}"]
-    entry = unit.directory.find(code.code_id)
+    entry = unit.directory.find(code.ref)
     if entry is None:
         return [f"{code} is not on the device and shows no error ({shown['status']})"]
     future = code.is_future(house.now)
@@ -203,7 +203,7 @@ def _excuses(unit: Unit, code: Code) -> set[str]:
     """The errors that a wanted code may show when all is well."""
     found: set[str] = set()
     for entry in unit.directory.live():
-        if entry.get("access.pin") == code.pin and entry.uuid.lower() != code.code_id:
+        if entry.get("access.pin") == code.pin and entry.uuid.lower() != code.ref:
             found.add("duplicate_code_on_device")
     if code.may_be_rejected:
         found.add("code_constraints_violated")
@@ -228,7 +228,10 @@ async def _told_in_order(house: House, code: Code) -> None:
     """Events about a code: a life in a legal order, nothing announced twice."""
     events = await house.get("/events/list", "events", since=START, access_code_id=code.code_id)
     told = [one["event_type"].removeprefix("access_code.") for one in events]
-    legal = told[:1] == ["created"] and told.count("created") == 1
+    if code.found_as:
+        told = [name for name in told if name not in ("unmanaged.created", "unmanaged.failed_to_convert_to_managed")]
+    birth = "unmanaged.converted_to_managed" if code.found_as else "created"
+    legal = told[:1] == [birth] and told.count(birth) == 1
     for name in ("removed_from_device", "deleted"):
         legal = legal and told.count(name) <= 1
     if "deleted" in told:
@@ -255,12 +258,12 @@ async def _keypad_agrees(house: House, index: int) -> None:
             continue  # the owner's business
         codes = [c for c in house.codes if c.device == index and c.pin == pin and not c.is_adopted]
         may = [c for c in codes if not c.is_over(house.now) and not c.is_future(house.now)]
-        good = [c for c in may if unit.directory.find(c.code_id) is not None]
+        good = [c for c in may if unit.directory.find(c.ref) is not None]
         await house.loop.advance(READER_S)
         if any(_is_near(house, c) for c in codes):
             continue
         opened = press(unit, pin)
-        who = next((c for c in house.codes if opened is not None and c.code_id == opened.lower()), None)
+        who = next((c for c in house.codes if opened is not None and c.ref == opened.lower()), None)
         if who is not None and who not in codes:
             # The PIN that the owner gave to another code's entry, which could not be set right: its error says so.
             assert pin in house.doors[index].tampered, f"door {index} opens for {who} by a PIN that nobody gave it"

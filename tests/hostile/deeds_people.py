@@ -38,7 +38,7 @@ class OwnerEdits:
         if not owners or not is_ready(unit):
             return
         uuid = owners[self.index % len(owners)]
-        code = next((c for c in house.codes if c.code_id == uuid), None)
+        code = next((c for c in house.codes if c.ref == uuid), None)
         if self.pin is not None:
             await directory.edit(unit, uuid, access={"pin": self.pin})
             if code is not None:
@@ -68,7 +68,7 @@ class OwnerMeddles:
             # The device has no compare-and-set: what we are writing at this very moment would still win.
             unit.faults.clear()
             await house.loop.advance(60)
-        entry = unit.directory.find(code.code_id)
+        entry = unit.directory.find(code.ref)
         if entry is None or code.is_adopted or not is_ready(unit):
             return
         house.tell(f"the owner meddles with {code}")
@@ -89,7 +89,7 @@ class OwnerMeddles:
             case "adopt":
                 await directory.edit(unit, entry.uuid, owner="ACOM")
                 code.is_adopted = True
-                await house.own(code.device, code.code_id)
+                await house.own(code.device, code.ref)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from .deeds_devices import (
     Sleep,
     Wait,
 )
+from .deeds_found import RemoveFound, TakeOver
 from .deeds_people import OwnerAdds, OwnerEdits, OwnerMeddles, TypePin
 from .deeds_street import MoveAway, RequireTls, SwapCertificate
 from .house import House
@@ -64,6 +65,8 @@ CALLS: list[st.SearchStrategy[Deed]] = [
     st.builds(Update, which, st.none() | pins, st.just(False) | minutes, st.booleans(), dies),
     st.builds(Delete, which, dies),
     st.builds(Move, doors, st.booleans(), dies),
+    st.builds(TakeOver, doors, which, st.booleans(), dies),
+    st.builds(RemoveFound, doors, which, dies),
 ]
 DEVICES: list[st.SearchStrategy[Deed]] = [
     st.builds(Fault, doors, arms()),
@@ -99,7 +102,7 @@ TIME: list[st.SearchStrategy[Deed]] = [
     st.builds(Restart, st.booleans()),
 ]
 PEOPLE: list[st.SearchStrategy[Deed]] = [
-    st.builds(OwnerAdds, doors, pins | st.just(""), st.sampled_from(["", "ACOM", "My2N"])),
+    st.builds(OwnerAdds, doors, pins | st.just(""), st.sampled_from(["", "", "ACOM", "My2N", "other-bridge"])),
     st.builds(OwnerEdits, doors, which, st.none() | pins),
     st.builds(OwnerMeddles, which, st.sampled_from(["pin", "frame", "name", "remove", "adopt", "adopt"]), pins),
     st.builds(TypePin, doors, pins),

@@ -33,6 +33,13 @@ class Code:
     """How often somebody else removed its entry."""
     edits: int = 0
     """How often somebody else changed its entry."""
+    found_as: str = ""
+    """The UUID of an entry that was taken over; empty: it was made here, under its own id."""
+
+    @property
+    def ref(self) -> str:
+        """The UUID of its entry."""
+        return self.found_as or self.code_id
 
     def __repr__(self) -> str:
         return f"code {self.number}"

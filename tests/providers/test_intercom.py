@@ -13,6 +13,7 @@ from doorward.providers.base import (
     DuplicateCode,
     Issue,
     NotAuthorized,
+    NotOurs,
     Offline,
     OutcomeUnknown,
     ProviderError,
@@ -484,7 +485,7 @@ async def test_each_of_many_codes_has_an_outcome_of_its_own() -> None:
         kinds = [one if isinstance(one, Written) else type(one) for one in outcomes]
         assert kinds[0] is Written.UNCHANGED
         assert kinds[1] in (Written.CONFIRMED, Written.UNCHANGED)
-        assert kinds[2:] == [Refused, CodeRejected, DuplicateCode, CodeRejected]
+        assert kinds[2:] == [NotOurs, CodeRejected, DuplicateCode, CodeRejected]
         assert w.pins() == {GUEST: "1111", MANY[0]: "2222", OTHER: "8888"}
 
 
@@ -556,7 +557,11 @@ async def test_entries_of_others_are_left_alone_even_under_our_own_uuid(owner: s
         assert isinstance(outcome, Refused)
         assert w.unit.directory.timestamp == before
         (found,) = (await w.link.read_codes(w.device)).codes
-        assert (found.is_ours, found.owner) == (False, owner)
+        assert (found.is_ours, found.is_claimed, found.is_kept_elsewhere) == (
+            False,
+            owner != "",
+            owner in ("ACOM", "My2N"),
+        )
 
 
 async def test_other_fields_of_our_entry_survive_our_changes() -> None:

@@ -141,9 +141,9 @@ async def world(
         yield World(link, unit, clock, wire, client, secret, stop, drop, url, fingerprint)
 
 
-def code(pin: str = "040718", *, ref: str = GUEST, name: str = "Guest", **times: int | None) -> WantedCode:
+def code(pin: str = "040718", *, ref: str = GUEST, name: str = "Guest", **more: Any) -> WantedCode:
     """A wanted access code."""
-    return WantedCode(code_id="c", ref=ref, name=name, pin=pin, **times)
+    return WantedCode(code_id="c", ref=ref, name=name, pin=pin, **more)
 
 
 async def within(awaitable: Any, seconds: float = 5.0) -> Any:

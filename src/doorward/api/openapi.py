@@ -64,7 +64,12 @@ SECURITY_SCHEMES: dict[str, Any] = {
 }
 BATCH_KEYS: dict[str, list[str]] = {}
 """Route → the lists that its `batch` holds."""
-FOR_OLDER_CLIENTS = {"/access_codes/delete", "/access_codes/update", "/connected_accounts/update"}
+FOR_OLDER_CLIENTS = {
+    "/access_codes/delete",
+    "/access_codes/unmanaged/delete",
+    "/access_codes/update",
+    "/connected_accounts/update",
+}
 """Routes that answer something which only older clients read: to current ones they answer nothing."""
 THREE_VERBS = {"/access_codes/update", "/noise_sensors/noise_thresholds/update"}
 """Seam's CLI refuses a description with three verbs on any other path: the PUT of other updates is taken, not told."""

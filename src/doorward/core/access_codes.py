@@ -23,7 +23,6 @@ from doorward.ids import new_id
 from doorward.providers.base import DeviceReport
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
-from doorward.store import due
 from doorward.store.access_codes import CodeRow
 from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Reader, Tx
@@ -111,13 +110,6 @@ async def refuse_duplicate(
                 f'The code "{other.name or other.access_code_id}" ({period}) has the same PIN on this device.',
                 data={"device_id": device.device_id, "access_code_id": other.access_code_id},
             )
-
-
-async def wake_device(tx: Tx, core: Core, workspace_id: str, device_id: str, at: int | None = None) -> None:
-    """Have the device looked at: now, or at that time."""
-    now = core.clock.now()
-    await due.put(tx, workspace_id, devices.RECONCILE, device_id, now if at is None else at)
-    tx.after_commit(lambda: core.wake.ring(devices.RECONCILE))
 
 
 # ---------------------------------------------------------------- create, change, delete
@@ -210,7 +202,7 @@ async def add(tx: Tx, core: Core, device: DeviceRow, row: CodeRow) -> AttemptRow
     created = event.AccessCodeCreated(access_code_id=row.access_code_id, **about_device(device))
     await emit(tx, core, row.workspace_id, created)
     attempt = await actions.start_level(tx, core, device, "CREATE_ACCESS_CODE", row.access_code_id)
-    await wake_device(tx, core, row.workspace_id, row.device_id)
+    await devices.wake(tx, core, row.workspace_id, row.device_id)
     return attempt
 
 
@@ -283,7 +275,7 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
             **about_device(device),
         ),
     )
-    await wake_device(tx, core, workspace_id, device.device_id)
+    await devices.wake(tx, core, workspace_id, device.device_id)
     return row, attempt
 
 
@@ -324,5 +316,5 @@ async def delete(
             breaker_json=breaker.CLOSED,
             errors_json="[]",
         )
-        await wake_device(tx, core, workspace_id, device.device_id)
+        await devices.wake(tx, core, workspace_id, device.device_id)
     return attempt

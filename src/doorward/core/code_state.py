@@ -100,7 +100,7 @@ def mutations(core: Core, row: CodeRow) -> list[dict[str, Any]]:
 def wire(core: Core, seen: SeenCode) -> AccessCode:
     """A code as Seam shows it."""
     row = seen.row
-    bound = row.ends_at is not None
+    bound = row.ends_at is not None or row.starts_at is not None
     errors = problems.wire(row.errors_json, "error", is_access_code_error=True)
     errors += problems.wire(seen.device_errors_json, "error", is_device_error=True)
     account = {"is_connected_account_error": True, "is_device_error": False}

@@ -59,6 +59,12 @@ def sealed_login(core: Core, row: DeviceRow | None, login: Mapping[str, Any]) ->
     return core.vault.seal_json({**chosen, **login}, LOGIN)
 
 
+async def wake(tx: Tx, core: Core, workspace_id: str, device_id: str, at: int | None = None) -> None:
+    """Have the device looked at: now, or at that time."""
+    await due.put(tx, workspace_id, RECONCILE, device_id, core.clock.now() if at is None else at)
+    tx.after_commit(lambda: core.wake.ring(RECONCILE))
+
+
 # ---------------------------------------------------------------- shown
 
 
@@ -261,8 +267,7 @@ async def take_report(tx: Tx, core: Core, row: DeviceRow, fresh: DeviceReport, *
     if not was_online:
         cls = event.DeviceConnected if row.is_managed else event.DeviceUnmanagedConnected
         await emit(tx, core, workspace_id, cls(**about_device(row)))
-        await due.put(tx, workspace_id, RECONCILE, device_id, now)
-        tx.after_commit(lambda: core.wake.ring(RECONCILE))
+        await wake(tx, core, workspace_id, device_id)
     if was_locked is not None and row.locked is not None and was_locked != row.locked:
         # It moved while nobody was watching; who did it is not known.
         await tell_moved(tx, core, row, method="unknown", occurred_at=now)
@@ -285,8 +290,7 @@ async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: 
     row = await devices.change(tx, row, online=0, errors_json=errors)
     if was_online:
         # Whoever noticed, somebody looks again soon: a passing trouble must not leave it offline.
-        await due.put(tx, workspace_id, RECONCILE, device_id, now + LOOK_AGAIN_MS)
-        tx.after_commit(lambda: core.wake.ring(RECONCILE))
+        await wake(tx, core, workspace_id, device_id, now + LOOK_AGAIN_MS)
         cls = event.DeviceDisconnected if row.is_managed else event.DeviceUnmanagedDisconnected
         await emit(
             tx,

@@ -1,31 +1,38 @@
-"""What a read of a device's directory shows, as rows and events: our codes that others changed, and codes not ours.
+"""Codes that are not ours: what a read of a device's directory shows of them, and what becomes of them.
 
 Each function is one transaction about some of the codes; work/directory calls them until all that was read is stored.
 If the process dies in between, the same read shows the same again, and what is stored already is no news.
-Codes that are not ours get rows with `is_managed = 0`; nothing here or elsewhere writes to their entries.
+
+They have rows with `is_managed = 0`, and nothing writes to their entries unless somebody asked for it:
+**taking over** makes a row managed at once, with `takes_over` until its device holds our tag; if the entry turns out to
+be another's or to be gone, it is unmanaged again. **Removing** leaves the row unmanaged, and not wanted.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
-from doorward.core import breaker, code_state, pins, plan, problems
+from doorward.core import actions, breaker, code_state, devices, pins, plan, problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
-from doorward.core.plan import Content, Difference
+from doorward.core.plan import Content
+from doorward.errors import AccessCodeBeingRemoved, AccessCodeCannotBeManaged, AccessCodeNotFound
 from doorward.ids import new_id
-from doorward.providers.base import FoundCode
+from doorward.providers.base import FoundCode, NotOurs, ProviderError, TakeOver
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store.access_codes import CodeRow, SeenCode
-from doorward.store.db import Tx
+from doorward.store.action_attempts import AttemptRow
+from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow
+from doorward.store.workspaces import WorkspaceRow
 from doorward.wire.access_code import UnmanagedAccessCode
 from doorward.wire.events import access_code as event
 from doorward.wire.time import iso, iso_or_none
 
-# ---------------------------------------------------------------- codes that are not ours
+# ---------------------------------------------------------------- as they are found
 
 
 def is_news(core: Core, device: DeviceRow, row: CodeRow, found: FoundCode) -> bool:
@@ -44,6 +51,7 @@ def _columns(core: Core, device: DeviceRow, row: CodeRow | None, found: FoundCod
         "starts_at": found.starts_at,
         "ends_at": found.ends_at,
         "is_kept_elsewhere": int(found.is_kept_elsewhere),
+        "is_claimed": int(found.is_claimed),
     }
     if seal and (row is None or row.code_hash != digest):
         values["code_sealed"] = core.vault.seal(found.pin, pins.PIN) if found.pin else None
@@ -112,6 +120,7 @@ async def forget_gone(tx: Tx, core: Core, device: DeviceRow, rows: Sequence[Code
     known = await store.of_refs(tx, device.workspace_id, device.device_id, [row.ref for row in rows])
     for row in known:
         if not row.is_managed and await store.delete(tx, row.workspace_id, row.access_code_id):
+            await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
             removed = event.AccessCodeUnmanagedRemoved(access_code_id=row.access_code_id, **about_device(device))
             await emit(tx, core, row.workspace_id, removed)
 
@@ -121,7 +130,8 @@ def wire(core: Core, seen: SeenCode) -> UnmanagedAccessCode:
     row, now = seen.row, core.clock.now()
     is_bound = row.ends_at is not None or row.starts_at is not None
     opens = (row.starts_at is None or row.starts_at <= now) and (row.ends_at is None or row.ends_at > now)
-    errors = problems.wire(seen.device_errors_json, "error", is_device_error=True)
+    errors = problems.wire(row.errors_json, "error", is_access_code_error=True)
+    errors += problems.wire(seen.device_errors_json, "error", is_device_error=True)
     account = {"is_connected_account_error": True, "is_device_error": False}
     errors += problems.wire(seen.account_errors_json, "error", **account)
     return UnmanagedAccessCode(
@@ -136,120 +146,145 @@ def wire(core: Core, seen: SeenCode) -> UnmanagedAccessCode:
         ends_at=iso_or_none(row.ends_at) if is_bound else UNSET,
         created_at=iso(row.created_at),
         cannot_be_managed=True if row.is_kept_elsewhere else UNSET,
-        cannot_delete_unmanaged_access_code=True if row.is_kept_elsewhere else UNSET,
+        cannot_delete_unmanaged_access_code=True if row.is_kept_elsewhere or row.is_claimed else UNSET,
         errors=errors,
         warnings=[],
     )
 
 
-# ---------------------------------------------------------------- codes of ours
+# ---------------------------------------------------------------- taken over, or removed
 
 
-async def store_differences(
-    tx: Tx, core: Core, device: DeviceRow, differences: Sequence[Difference], *, is_first: bool
-) -> None:
-    """Somebody else changed or removed codes of ours: said, and to be repaired, unless they may.
-
-    `is_first`: the first look of this process; the one before may have died with a write of its own on the way.
-    """
-    await tx.lock("device", device.workspace_id, device.device_id)
-    for one in differences:
-        row = await store.get(tx, device.workspace_id, one.code.code_id)
-        if row is None or not row.is_managed or code_state.planned(core, row) != one.code:
-            continue  # it was changed here meanwhile: the next read compares again
-        in_doubt = row.held_revision == code_state.IN_DOUBT or (is_first and not one.code.is_current)
-        if in_doubt and one.found is not None:
-            continue  # most likely our own write, whose answer was lost; it is written again anyway
-        if plan.is_over(one.code.wanted, core.clock.now()) and one.found is None:
-            continue  # it was to go anyway: the step that removes it says so
-        if row.is_external_modification_allowed and one.code.is_current:
-            await _accept(tx, core, device, row, one)
-        else:
-            await _object(tx, core, device, row, one)
+async def get(read: Reader, workspace_id: str, access_code_id: str) -> CodeRow:
+    """An unmanaged code. Raises AccessCodeNotFound."""
+    row = await store.get(read, workspace_id, access_code_id)
+    if row is None or row.is_managed:
+        raise AccessCodeNotFound(data={"access_code_id": access_code_id})
+    return row
 
 
-async def _accept(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, one: Difference) -> None:
-    """It may be changed at the device: the code is from now on what the device holds."""
-    now, found, old = core.clock.now(), one.found, one.code.held
-    is_removed = found is None or found.pin == ""
-    text = "The code was removed at the device." if is_removed else "The code was changed at the device."
-    text += " It is allowed to be, so it stays so."
-    data = {"change_type": "removed" if is_removed else "modified"}
-    values: dict[str, Any] = {
-        "warnings_json": problems.with_issue(row.warnings_json, code_state.IN_EFFECT, text, now, **data)
-    }
-    if found is None or found.pin == "":
-        values |= {"held_sealed": None, "held_revision": row.revision, "status": "unset", "external_sealed": None}
-    else:
-        is_future = found.starts_at is not None and found.starts_at > now
-        new = _content(row.name, found, old)
-        values |= {
-            "name": new.name,
-            "code_sealed": core.vault.seal(new.pin, pins.PIN),
-            "code_hash": pins.pin_hash(core, device, new.pin),
-            "starts_at": new.starts_at,
-            "ends_at": new.ends_at,
-            "held_sealed": code_state.seal_held(core, new),
-            "status": "unset" if is_future else "set",
-            "external_sealed": code_state.seal_external(core, old, new) if old is not None else None,
-        }
-    await store.change(tx, row, **values)
-    cls = event.AccessCodeDeletedExternalToSeam if is_removed else event.AccessCodeModifiedExternalToSeam
-    await emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about_device(device)))
-
-
-async def _object(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, one: Difference) -> None:
-    """It may not be changed at the device: it is set again, unless that was undone too often."""
-    now, found, held = core.clock.now(), one.found, one.code.held
-    if held is None:
-        return
-    if found is not None and not one.fields:
-        # Whoever changed it changed it back. The next look makes sure, and takes the error away.
-        await store.change(tx, row, external_sealed=None, retry_at=0, held_revision=None)
-        return
-    struck = breaker.strike(breaker.read(row.breaker_json), now)
-    is_gone = found is None
-    text = "The code was removed at the device." if is_gone else "The code was changed at the device."
-    values: dict[str, Any] = {"breaker_json": breaker.write(struck), "held_revision": None}
-    if struck.is_open(now):
-        text += (
-            f" This happened again and again, so it is not set again before {iso(struck.open_until)}, or until it is"
-            " changed here. Find out who else edits the device's directory."
+async def _to_write(tx: Tx, workspace_id: str, access_code_id: str) -> tuple[CodeRow, DeviceRow]:
+    """The code and its device, which is locked. Raises ApiError when its entry cannot be written."""
+    row = await get(tx, workspace_id, access_code_id)
+    await tx.lock("device", workspace_id, row.device_id)
+    row = await get(tx, workspace_id, access_code_id)
+    if row.is_kept_elsewhere:
+        raise AccessCodeCannotBeManaged(
+            "Another system keeps this access code on the device and would write it again. Change or remove it there.",
+            data={"access_code_id": access_code_id},
         )
-        warning = "Something else keeps changing this code at the device."
-        values["retry_at"] = not_past_end(row, struck.open_until, now)
-        values["warnings_json"] = problems.with_issue(row.warnings_json, code_state.INTERFERENCE, warning, now)
-    else:
-        text += " It is being set again."
-    data = {"change_type": "removed" if is_gone else "modified"}
-    values["errors_json"] = problems.with_issue(row.errors_json, code_state.CONFLICT, text, now, **data)
+    return row, await devices.get(tx, workspace_id, row.device_id)
+
+
+async def take_over(
+    tx: Tx,
+    core: Core,
+    workspace: WorkspaceRow,
+    access_code_id: str,
+    *,
+    force: bool = False,
+    is_external_modification_allowed: bool | None = None,
+) -> AttemptRow:
+    """Manage a code from now on. Raises ApiError; `force`: even one that carries another integration's tag."""
+    workspace_id, now = workspace.workspace_id, core.clock.now()
+    row, device = await _to_write(tx, workspace_id, access_code_id)
+    about = {"access_code_id": access_code_id}
+    if not row.is_wanted:
+        raise AccessCodeBeingRemoved(data=about)
+    if row.is_claimed and not force:
+        raise AccessCodeCannotBeManaged(
+            "Another integration or workspace manages this access code. With force: true it is taken over.", data=about
+        )
+    pin = pins.pin_of(core, row)
+    if not pin:
+        raise AccessCodeCannotBeManaged("The device does not tell this access code's PIN.", data=about)
+    if row.ends_at is not None and row.ends_at <= now:
+        raise AccessCodeCannotBeManaged("This access code's time is over.", data=about)
+    core.limits.check("access_code_update", device.device_id, is_sandbox=bool(workspace.is_sandbox))
+    attempt = await actions.start_level(tx, core, device, "CONVERT_ACCESS_CODE_TO_MANAGED", access_code_id)
+    allowed = row.is_external_modification_allowed
+    if is_external_modification_allowed is not None:
+        allowed = int(is_external_modification_allowed)
+    await store.change(
+        tx,
+        row,
+        is_managed=1,
+        takes_over=int(TakeOver.CLAIMED if force else TakeOver.UNCLAIMED),
+        is_external_modification_allowed=allowed,
+        held_sealed=code_state.seal_held(core, Content(row.name, pin, row.starts_at, row.ends_at)),
+        held_revision=None,
+        status="unset" if row.starts_at is not None and row.starts_at > now else "set",
+        **_afresh(row, now),
+    )
+    await devices.wake(tx, core, workspace_id, device.device_id)
+    return attempt
+
+
+async def remove(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: str) -> AttemptRow:
+    """Have a code removed from its device though it is not managed. Raises ApiError."""
+    workspace_id = workspace.workspace_id
+    row, device = await _to_write(tx, workspace_id, access_code_id)
+    if row.is_claimed:
+        raise AccessCodeCannotBeManaged(
+            "Another integration or workspace manages this access code. To remove it, take it over first "
+            "(convert_to_managed with force: true).",
+            data={"access_code_id": access_code_id},
+        )
+    core.limits.check("access_code_delete", device.device_id, is_sandbox=bool(workspace.is_sandbox))
+    attempt = await actions.start_level(tx, core, device, "DELETE_ACCESS_CODE", access_code_id)
+    if row.is_wanted:
+        await store.change(tx, row, is_wanted=0, takes_over=int(TakeOver.UNCLAIMED), **_afresh(row, core.clock.now()))
+        await devices.wake(tx, core, workspace_id, device.device_id)
+    return attempt
+
+
+def _afresh(row: CodeRow, now: int) -> dict[str, Any]:
+    """Columns of a new revision, whatever failed before."""
+    return {
+        "revision": row.revision + 1,
+        "requested_at": now,
+        "failures": 0,
+        "retry_at": 0,
+        "breaker_json": breaker.CLOSED,
+        "errors_json": "[]",
+        "external_sealed": None,
+    }
+
+
+async def give_up(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, error: ProviderError) -> None:
+    """Its entry turned out not to be ours to write: it is unmanaged, and stays as it is."""
+    if row.is_managed:
+        text = f"This access code could not be taken over. {error.message}"
+        errors = problems.with_issue("[]", problems.code_error(error, removing=False), text, core.clock.now())
+        issues = code_state.issues_of(msgspec.structs.replace(row, errors_json=errors), device)
+        failed = event.AccessCodeUnmanagedFailedToConvertToManaged(
+            access_code_id=row.access_code_id, **about_device(device), **issues
+        )
+        await emit(tx, core, row.workspace_id, failed)
+    # Not managed any more, and wanted as it is; nothing is kept of what was tried or asked for meanwhile.
+    values: dict[str, Any] = {"errors_json": "[]", "warnings_json": "[]", "failures": 0, "retry_at": 0}
+    held = code_state.held_of(core, row)
+    if held is not None:
+        values |= {
+            "name": held.name,
+            "code_sealed": core.vault.seal(held.pin, pins.PIN),
+            "code_hash": pins.pin_hash(core, device, held.pin),
+            "starts_at": held.starts_at,
+            "ends_at": held.ends_at,
+            "held_sealed": None,
+            "held_revision": None,
+            "external_sealed": None,
+        }
+    await store.change(tx, row, is_managed=0, is_wanted=1, takes_over=0, **values)
+    await actions.finish_level(tx, core, row.workspace_id, row.access_code_id, error=problems.attempt_error(error))
+
+
+async def found_otherwise(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, found: FoundCode | None) -> None:
+    """Before it could be taken over, a code was changed or removed at the device."""
     if found is None:
-        values |= {"held_sealed": None, "external_sealed": None}
-        values["status"] = "setting" if row.status == "set" else row.status
-    else:
-        values["external_sealed"] = code_state.seal_external(core, held, _content(held.name, found, held))
-    await store.change(tx, row, **values)
-    cls = event.AccessCodeDeletedExternalToSeam if is_gone else event.AccessCodeModifiedExternalToSeam
-    await emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about_device(device)))
-
-
-def _content(name: str | None, found: FoundCode, old: Content | None) -> Content:
-    """What was found, under our name where the device only spells it otherwise; a PIN that is hidden is the old one."""
-    kept = name if plan.same_name(name, found.name) else found.name
-    pin = found.pin if found.pin is not None else old.pin if old else ""
-    return Content(kept, pin, found.starts_at, found.ends_at)
-
-
-def not_past_end(row: CodeRow, at: int, now: int) -> int:
-    """At its end a code is to be removed, whatever kept it from being set."""
-    return min(at, row.ends_at) if row.ends_at is not None and row.ends_at > now else at
-
-
-async def release(tx: Tx, core: Core, device: DeviceRow) -> None:
-    """An entry has gone or got another PIN: codes that waited for just that are tried again at once."""
-    for row in await store.waiting(tx, device.workspace_id, device.device_id, core.clock.now()):
-        if _WAITING & {issue.code for issue in problems.read(row.errors_json)}:
-            await store.change(tx, row, retry_at=0, failures=0, breaker_json=breaker.CLOSED)
-
-
-_WAITING = {"duplicate_code_on_device", "no_space_for_access_code_on_device"}
+        await give_up(tx, core, device, row, NotOurs("It was removed at the device."))
+        await forget_gone(tx, core, device, [row])
+    elif found.pin and code_state.held_of(core, row) == code_state.planned(core, row).wanted:
+        values = _columns(core, device, row, found, seal=True)
+        new = Content(values["name"], found.pin, found.starts_at, found.ends_at)
+        await store.change(tx, row, **values, held_sealed=code_state.seal_held(core, new))

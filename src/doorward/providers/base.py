@@ -167,6 +167,16 @@ class Moved:
     """True: read back or answered by the device itself, not assumed."""
 
 
+class TakeOver(enum.IntEnum):
+    """Which entries that are not ours may become ours: never those that another system keeps in step."""
+
+    NOTHING = 0
+    UNCLAIMED = 1
+    """An entry that carries nobody's tag."""
+    CLAIMED = 2
+    """One that carries another integration's tag, too."""
+
+
 @dataclass(frozen=True)
 class WantedCode:
     """A code the device should hold."""
@@ -180,6 +190,8 @@ class WantedCode:
     """Milliseconds since 1970, None: from now."""
     ends_at: int | None = None
     """Milliseconds since 1970, None: for good."""
+    takes_over: TakeOver = TakeOver.NOTHING
+    """It was found on the device, and somebody asked to manage it from now on. It is not made anew when it is gone."""
 
     def __repr__(self) -> str:
         return f"WantedCode(code_id={self.code_id!r}, ref={self.ref!r}, …)"
@@ -197,7 +209,8 @@ class FoundCode:
     """None: there is one, but it cannot be read."""
     starts_at: int | None
     ends_at: int | None
-    owner: str = ""
+    is_claimed: bool = False
+    """It carries the tag of another integration, or of another workspace's."""
     is_kept_elsewhere: bool = False
     """Another system maintains it (a cloud, an access manager): it cannot be taken over, and not be deleted here."""
 
@@ -409,8 +422,13 @@ class ProgramsCodes(Protocol):
         Raises: Offline, NotAuthorized, CodeRejected, DuplicateCode, NoRoom, Unsupported, OutcomeUnknown.
         """
 
-    async def remove_code(self, device: str, ref: str) -> None:
-        """Removing what is not there succeeds; what is not ours is refused (Refused)."""
+    async def remove_code(
+        self, device: str, ref: str, *, takes_over: TakeOver = TakeOver.NOTHING, is_found: bool = False
+    ) -> None:
+        """Removing what is not there succeeds; what is not ours is refused (Refused), unless it may be taken over.
+
+        `is_found`: it was not made here. If it serves for more than its PIN (a card, a call), only the PIN goes.
+        """
 
 
 @runtime_checkable
@@ -563,7 +581,8 @@ class Discovers(Protocol):
 # │ ├ DoubtfulAnswer        believe nothing of it; read again later
 # │ ├ CodeRejected          say why on the code; stop until it changes
 # │ ├ DuplicateCode         say which one, if known
-# │ └ NoRoom                try again when a code leaves
+# │ ├ NoRoom                try again when a code leaves
+# │ └ NotOurs               leave it alone
 # ├ AskAgain                a person must say one more thing, at login
 # └ OutcomeUnknown          the line broke after sending: read back before anything else; a command ends here
 
@@ -630,6 +649,10 @@ class DuplicateCode(Refused):
 
 class NoRoom(Refused):
     """The device's memory for codes is full."""
+
+
+class NotOurs(Refused):
+    """What is to be written belongs to somebody else, or is gone; it was left alone."""
 
 
 class OutcomeUnknown(ProviderError):

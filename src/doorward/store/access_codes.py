@@ -48,6 +48,16 @@ class CodeRow(msgspec.Struct, frozen=True):
     breaker_json: str = "{}"
     is_kept_elsewhere: int = 0
     """Another system maintains it."""
+    takes_over: int = 0
+    """`providers.base.TakeOver`: what the next write may make ours."""
+    is_claimed: int = 0
+    """Another integration's tag is on it."""
+    is_deferred: int = 0
+    """Not to be written to the device before it begins."""
+    uses_backup_pool: int = 0
+    """A reserve is kept on its device for it."""
+    pulled_for: str | None = None
+    """A reserve code: the code that it stands for by now."""
 
 
 _SELECT = f"SELECT {columns(CodeRow)} FROM access_codes"
@@ -190,11 +200,13 @@ async def has_hash(read: Reader, workspace_id: str, device_id: str, code_hash: s
 
 
 async def needing_work(read: Reader, workspace_id: str, device_id: str, now: int) -> list[CodeRow]:
-    """Managed codes of a device that are not as they should be at this instant."""
+    """Codes of a device that are not as they should be at this instant: managed ones, and others that are to go."""
     rows = await read.all(
         f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 AND ("
         "is_wanted = 0 OR held_revision IS NULL OR held_revision <> revision OR ends_at <= $3 "
-        "OR (status <> 'set' AND (starts_at IS NULL OR starts_at <= $3))) ORDER BY created_at, access_code_id",
+        "OR (status <> 'set' AND (starts_at IS NULL OR starts_at <= $3))) "
+        f"UNION ALL {_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 0 AND is_wanted = 0 "
+        "ORDER BY created_at, access_code_id",
         workspace_id,
         device_id,
         now,

@@ -34,6 +34,8 @@ class DeviceRow(msgspec.Struct, frozen=True):
     backup_pool_enabled: int
     version: int
     created_at: int
+    constraints_json: str = "{}"
+    """What callers know of it that it does not tell: `code_lengths`."""
 
 
 _SELECT = f"SELECT {columns(DeviceRow)} FROM devices"

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import structlog
 
-from doorward.core import code_state, devices, found_codes, plan, problems
+from doorward.core import changed_codes, code_state, devices, found_codes, plan, problems
 from doorward.core.context import Core
 from doorward.providers.base import CodesRead, DoubtfulAnswer, FoundCode, ProgramsCodes, ProviderError
 from doorward.store import access_codes as store
@@ -78,6 +78,8 @@ class _Comparison:
     """Codes that are not ours."""
     known: int = 0
     """Codes that should be there."""
+    claims: list[tuple[str, bool]] = field(default_factory=list)
+    """Ids of codes of ours on which another integration has put its tag, or taken it off again."""
     ours: int = 0
     missing: set[str] = field(default_factory=set)
     """Refs of those that are not."""
@@ -168,13 +170,15 @@ class Directory:
             return False
         write = self._core.db.write
         for differences in _parts(seen.differences):
-            await write(found_codes.store_differences, self._core, device, differences, is_first=not state.is_known)
+            await write(changed_codes.store_differences, self._core, device, differences, is_first=not state.is_known)
+        for claims in _parts(seen.claims):
+            await write(changed_codes.store_claims, self._core, device, claims)
         for found in _parts(seen.found):
             await write(found_codes.store_found, self._core, device, found, is_first=is_first)
         for gone in _parts(seen.gone):
             await write(found_codes.forget_gone, self._core, device, gone)
         if seen.gone or seen.found or seen.differences:
-            await write(found_codes.release, self._core, device)
+            await write(changed_codes.release, self._core, device)
         return True
 
     async def _compare(self, device: DeviceRow, read: CodesRead) -> _Comparison:
@@ -217,6 +221,8 @@ class Directory:
                 difference = plan.difference(code_state.planned(core, row), there)
                 if difference is not None:
                     result.differences.append(difference)
+                if there is not None and row.held_sealed and not row.takes_over and row.is_claimed != there.is_claimed:
+                    result.claims.append((row.access_code_id, there.is_claimed))
             elif not is_there:
                 result.gone.append(row)
             elif there is not None and found_codes.is_news(core, device, row, there):

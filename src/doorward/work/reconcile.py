@@ -20,16 +20,29 @@ from typing import Any
 
 import structlog
 
-from doorward.core import actions, breaker, code_state, devices, events, found_codes, pins, plan, problems
+from doorward.core import (
+    actions,
+    breaker,
+    changed_codes,
+    code_state,
+    devices,
+    events,
+    found_codes,
+    pins,
+    plan,
+    problems,
+)
 from doorward.core.context import Core
 from doorward.providers.base import (
     DeviceReport,
     DuplicateCode,
     NotAuthorized,
+    NotOurs,
     OutcomeUnknown,
     ProgramsCodes,
     ProgramsManyCodes,
     ProviderError,
+    TakeOver,
     WantedCode,
     Written,
 )
@@ -198,7 +211,13 @@ class Reconciler:
         core, workspace_id, device_id = self._core, row.workspace_id, row.device_id
         reading = await self._directory.look(row, link)
         now = core.clock.now()
-        codes = {c.access_code_id: c for c in await store.needing_work(core.db.read, workspace_id, device_id, now)}
+        work = await store.needing_work(core.db.read, workspace_id, device_id, now)
+        if any(code.takes_over for code in work):
+            # What others have made of it until this moment is what is taken over.
+            self._directory.ask(device_id, now)
+            reading = await self._directory.look(row, link)
+            work = await store.needing_work(core.db.read, workspace_id, device_id, now)
+        codes = {code.access_code_id: code for code in work}
         steps, wake = plan.steps(
             [code_state.planned(core, c) for c in codes.values()],
             keeps_schedules=report.keeps_schedules,
@@ -289,7 +308,7 @@ class Reconciler:
                     await core.db.write(self._begins, device, row)
                 case plan.Remove():
                     if await self._is_over(row):
-                        await link.remove_code(device.ref, row.ref)
+                        await self._remove(device, link, row)
                         await core.db.write(self._is_removed, device, row)
         except ProviderError as exc:
             if problems.device_code(exc):
@@ -297,10 +316,20 @@ class Reconciler:
             return await core.db.write(self._failed, device, row, exc, isinstance(step, plan.Remove))
         return None
 
+    @staticmethod
+    async def _remove(device: DeviceRow, link: ProgramsCodes, row: CodeRow) -> None:
+        """Make the device let go of it. What another integration has taken over since is its business."""
+        is_found = row.ref != row.access_code_id
+        try:
+            await link.remove_code(device.ref, row.ref, takes_over=TakeOver(row.takes_over), is_found=is_found)
+        except NotOurs:
+            if not row.is_claimed or row.takes_over:
+                raise
+
     async def _is_over(self, before: CodeRow) -> bool:
         """The last word before a code is removed from a device: its own row, as it is now."""
         row = await store.get(self._core.db.read, before.workspace_id, before.access_code_id)
-        if row is None or not row.is_managed:
+        if row is None or (row.is_wanted and not row.is_managed):
             return False  # not ours to touch any more
         if row.is_wanted and (row.ends_at is None or row.ends_at > self._core.clock.now()):
             if before.revision == row.revision:
@@ -336,8 +365,11 @@ class Reconciler:
                 "failures": 0,
                 "retry_at": 0,
             }
-        row = await store.change(tx, row, **values)
         about = {"access_code_id": row.access_code_id, **events.about_device(device)}
+        if row.takes_over:
+            values |= {"takes_over": 0, "is_claimed": 0}
+            await events.emit(tx, core, row.workspace_id, event.AccessCodeUnmanagedConvertedToManaged(**about))
+        row = await store.change(tx, row, **values)
         if held is None and row.is_wanted:
             cls = event.AccessCodeScheduledOnDevice if future else event.AccessCodeSetOnDevice
             await events.emit(tx, core, row.workspace_id, cls(code=content.pin, **about))
@@ -393,12 +425,15 @@ class Reconciler:
             # It was given more time while we removed it: the next look sets it again.
             await store.change(tx, row, held_sealed=None, held_revision=None, external_sealed=None, status="setting")
             return
+        if not row.is_managed:
+            await found_codes.forget_gone(tx, core, device, [row])
+            return
         about = {"access_code_id": row.access_code_id, **events.about_device(device)}
-        if row.held_sealed is not None:
+        if row.held_sealed is not None and not row.is_claimed:
             await events.emit(tx, core, row.workspace_id, event.AccessCodeRemovedFromDevice(**about))
         await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
         await store.delete(tx, row.workspace_id, row.access_code_id)
-        await found_codes.release(tx, core, device)
+        await changed_codes.release(tx, core, device)
         pin = pins.pin_of(core, row)
         await events.emit(tx, core, row.workspace_id, event.AccessCodeDeleted(code=pin, **about))
 
@@ -413,6 +448,9 @@ class Reconciler:
         if isinstance(error, OutcomeUnknown) and not removing and row.held_sealed is not None:
             row = await store.change(tx, row, held_revision=code_state.IN_DOUBT)
         if row.revision != before.revision:
+            return None
+        if isinstance(error, NotOurs) and (row.is_managed and row.takes_over if row.is_wanted else not row.is_managed):
+            await found_codes.give_up(tx, core, device, row, error)
             return None
         now = core.clock.now()
         code = problems.code_error(error, removing=removing)
@@ -435,7 +473,7 @@ class Reconciler:
             other = await store.find_by_ref(tx, row.workspace_id, row.device_id, error.ref.lower())
             if other is not None:
                 data[f"{'managed' if other.is_managed else 'unmanaged'}_access_code_id"] = other.access_code_id
-        retry_at = found_codes.not_past_end(row, retry_at, now)
+        retry_at = changed_codes.not_past_end(row, retry_at, now)
         row = await store.change(
             tx,
             row,
@@ -463,4 +501,5 @@ def _wanted(row: CodeRow, step: plan.Set) -> WantedCode:
         pin=content.pin,
         starts_at=content.starts_at,
         ends_at=content.ends_at,
+        takes_over=TakeOver(row.takes_over),
     )

@@ -5,15 +5,18 @@ from typing import Annotated, Any
 
 from annotated_types import Gt
 
-from doorward.api import page
-from doorward.api.access_codes.shared import Get, one, search_for
+from doorward.api import action_attempts, page
+from doorward.api.access_codes.shared import Get, one, search_for, settled
 from doorward.api.params import Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import found_codes
+from doorward.errors import InvalidInput
 from doorward.store import access_codes as store
+from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Where
 from doorward.wire.access_code import UnmanagedAccessCode
+from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.reply import Pagination
 
 UNMANAGED_PAGE = 300_000
@@ -69,3 +72,94 @@ async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
         if len(rows) <= part or len(shown) >= limit:
             return {"access_codes": shown, "pagination": page.page(req, len(rows) > part, last)}
         await asyncio.sleep(0)
+
+
+class TakeOver(Params):
+    """What convert_to_managed and unmanaged/update have in common."""
+
+    access_code_id: Id
+    """The code."""
+    allow_external_modification: bool | None = None
+    """Older name of `is_external_modification_allowed`."""
+    force: bool = False
+    """Take it over even from another integration or workspace."""
+    is_external_modification_allowed: bool | None = None
+    """Leave changes made at the device as they are."""
+
+
+async def _take_over(req: Request, p: TakeOver) -> AttemptRow:
+    allowed = p.is_external_modification_allowed
+    return await req.write(
+        found_codes.take_over,
+        req.core,
+        req.workspace,
+        p.access_code_id,
+        force=p.force,
+        is_external_modification_allowed=p.allow_external_modification if allowed is None else allowed,
+    )
+
+
+class Convert(TakeOver):
+    """Parameters of convert_to_managed."""
+
+    UNDOCUMENTED = frozenset({"sync"})
+
+    sync: bool = False
+    """Answer when the device has confirmed it, or after a while."""
+
+
+@route(
+    "/access_codes/unmanaged/convert_to_managed",
+    auth="ACK",
+    methods=("POST", "PATCH"),
+    action_type="CONVERT_ACCESS_CODE_TO_MANAGED",
+)
+async def convert_to_managed(req: Request, p: Convert) -> dict[str, Any]:
+    """Manage an access code that was found on a device from now on.
+
+    Beside what is documented the answer has the action attempt, which ends when the device has our tag.
+    """
+    attempt = await settled(req, await _take_over(req, p), p.sync)
+    return {"action_attempt": await action_attempts.shown(req, attempt)}
+
+
+class UpdateUnmanaged(TakeOver):
+    """Parameters of unmanaged/update."""
+
+    is_managed: bool
+    """True: manage it. Nothing else can be changed of a code that is not managed."""
+
+
+@route("/access_codes/unmanaged/update", auth="ACK")
+async def update_unmanaged(req: Request, p: UpdateUnmanaged) -> None:
+    """Manage an access code that was found on a device from now on."""
+    if not p.is_managed:
+        raise InvalidInput.of("is_managed", "Must be true: the access code is not managed already")
+    await _take_over(req, p)
+
+
+class DeleteUnmanaged(Params):
+    """Parameters of unmanaged/delete."""
+
+    UNDOCUMENTED = frozenset({"sync"})
+
+    access_code_id: Id
+    """The code."""
+    sync: bool = False
+    """Answer when the device has let go of it, or after a while."""
+
+
+@route(
+    "/access_codes/unmanaged/delete",
+    auth="ACK",
+    returns={"action_attempt": ActionAttempt},
+    action_type="DELETE_ACCESS_CODE",
+)
+async def delete_unmanaged(req: Request, p: DeleteUnmanaged) -> dict[str, Any]:
+    """Remove an access code that is not managed from its device.
+
+    A user who has more than a PIN there (a card, a number to call) keeps all the rest.
+    """
+    attempt = await req.write(found_codes.remove, req.core, req.workspace, p.access_code_id)
+    attempt = await settled(req, attempt, p.sync)
+    return {"action_attempt": await action_attempts.shown(req, attempt)}

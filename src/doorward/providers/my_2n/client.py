@@ -278,9 +278,11 @@ class TwoNClient:
             body |= {"series": series, "iterator": {"timestamp": since}}
         return _object(await self._directory("POST", "dir/query", body), "dir/query")
 
-    async def dir_get(self, uuid: str, fields: Sequence[str]) -> dict[str, Any]:
-        """dir/get of one entry; the entry, or an object with `errors`."""
-        body = {"fields": list(fields), "users": [{"uuid": uuid}]}
+    async def dir_get(self, uuid: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
+        """dir/get of one entry; the entry, or an object with `errors`. No fields: all that are not at their default."""
+        body: dict[str, Any] = {"users": [{"uuid": uuid}]}
+        if fields is not None:
+            body["fields"] = list(fields)
         return _first(await self._directory("POST", "dir/get", body), "dir/get")
 
     async def dir_create(self, user: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """PINs in an intercom's directory: one entry for each access code, under a UUID of our choice and with our owner tag.
 
-Entries of others are read, never written. Every write is read back. If a write dies half way, the entry is there or it
-is not: the UUID is ours, so the same call again finds out and finishes. Writes to one directory take turns, so that the
-search for a PIN that somebody else has and the write after it belong together.
+Entries of others are read, and written only when somebody asked to take them over. Every write is read back. If a write
+dies half way, the entry is there or it is not: the UUID is known, so the same call again finds out and finishes. Writes
+to one directory take turns, so that the search for a PIN that somebody else has and the write after it belong together.
 
 `success` of a reply only says that it was understood: each entry has an outcome of its own (manual, api/dir).
 Reading is in `directory`. Source: HTTP API manual, api/dir/template … api/dir/query.
@@ -20,16 +20,18 @@ from doorward.providers.base import (
     DuplicateCode,
     NoRoom,
     NotAuthorized,
+    NotOurs,
     OutcomeUnknown,
     ProviderError,
     Refused,
+    TakeOver,
     Unsupported,
     WantedCode,
     Written,
 )
 
 from .client import TwoNClient
-from .directory import FIELDS, Entry, Pins, entry_of, read
+from .directory import FIELDS, Entry, Pins, entry_of, is_kept_elsewhere, read
 from .intercom import Intercom, Template
 from .troubles import DeviceTrouble, NoAnswer, NotTheApi, Refusal, outward
 
@@ -96,7 +98,7 @@ class Codes:
         template = await self._intercom.template()
         self._must_fit(code, template)
         async with self._turn:
-            return await self._set(self._wanted(code), template)
+            return await self._set(self._wanted(code), template, code.takes_over)
 
     @staticmethod
     def _must_fit(code: WantedCode, template: Template) -> None:
@@ -116,12 +118,15 @@ class Codes:
             valid_to=0 if code.ends_at is None else max(1, -(-code.ends_at // 1000)),
         )
 
-    async def _set(self, wanted: Entry, template: Template) -> Written:
+    async def _set(self, wanted: Entry, template: Template, takes_over: TakeOver = TakeOver.NOTHING) -> Written:
         there = await self._get(wanted.uuid)
         if there is not None:
-            self._must_be_ours(there)
+            self._must_be_ours(there, takes_over)
+            wanted = replace(wanted, uuid=there.uuid)
             if _same(there, wanted):
                 return Written.UNCHANGED
+        elif takes_over:
+            raise NotOurs("The access code is no longer on the device.")
         if there is None or there.pin != wanted.pin:
             other = await self._holder(wanted)
             if other is not None:
@@ -254,13 +259,16 @@ class Codes:
             raise NoRoom("The device's directory is full. Remove users there, or other access codes.", code=public)
         raise Refused(f"The device did not store the access code ({public}).", code=public)
 
-    async def remove(self, ref: str) -> None:
+    async def remove(self, ref: str, *, takes_over: TakeOver = TakeOver.NOTHING, is_found: bool = False) -> None:
         """Remove a code; as `ProgramsCodes.remove_code`."""
         async with self._turn:
             there = await self._get(ref)
             if there is None:
                 return
-            self._must_be_ours(there)
+            self._must_be_ours(there, takes_over)
+            if is_found and _has_more(await self._client.dir_get(there.uuid)):
+                await self._take_pin(there)
+                return
             unknown: DeviceTrouble | None = None
             codes: tuple[str, ...] = ()
             try:
@@ -282,9 +290,32 @@ class Codes:
                 "The device did not remove the access code" + (f" ({public})." if public else "."), code=public
             )
 
-    def _must_be_ours(self, entry: Entry) -> None:
+    async def _take_pin(self, there: Entry) -> None:
+        """A person's entry loses its PIN and our tag, and keeps everything else: it serves for more.
+
+        Its validity stays, too: a card that is over must not open again.
+        """
+        trouble: DeviceTrouble | None = None
+        codes: tuple[str, ...] = ()
+        try:
+            outcome = await self._client.dir_update({"uuid": there.uuid, "owner": "", "access": {"pin": ""}})
+            codes = _error_codes(outcome)
+        except (NoAnswer, NotTheApi) as exc:
+            trouble = exc
+        left = await self._get(there.uuid)
+        if left is None or not left.pin:
+            return
+        if trouble is not None:
+            raise outward(trouble)
+        raise Refused("The device did not remove the PIN of this access code.", code=_public(codes) or None)
+
+    def _must_be_ours(self, entry: Entry, takes_over: TakeOver = TakeOver.NOTHING) -> None:
+        """Raises Refused for an entry that may not be written."""
+        is_open = not entry.owner or takes_over is TakeOver.CLAIMED
+        if takes_over and is_open and not is_kept_elsewhere(entry.owner):
+            return
         if entry.owner != self._owner:
-            raise Refused("The directory entry of this access code belongs to somebody else now; it was left alone.")
+            raise NotOurs("The directory entry of this access code belongs to somebody else now; it was left alone.")
 
     # ------------------------------------------------------------ PINs of others
 
@@ -305,6 +336,24 @@ def _same(there: Entry, wanted: Entry) -> bool:
         wanted.valid_from,
         wanted.valid_to,
     )
+
+
+_OURS: Final = frozenset({"uuid", "timestamp", "owner", "name", "pin", "validFrom", "validTo", "treepath"})
+
+
+def _has_more(row: Mapping[str, Any]) -> bool:
+    """Whether an entry serves for something beside a PIN: it has another field that is not at its default."""
+
+    def says(name: str, value: Any) -> bool:
+        if name in _OURS:
+            return False
+        if isinstance(value, Mapping):
+            return any(says(key, one) for key, one in value.items())
+        if isinstance(value, list):
+            return any(says(name, one) for one in value)
+        return value not in ("", "0", 0, None) and not (name == "enabled" and value is True)
+
+    return any(says(name, value) for name, value in row.items())
 
 
 def _errors(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:

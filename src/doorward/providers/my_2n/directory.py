@@ -83,9 +83,14 @@ def _found(entry: Entry, owner: str) -> FoundCode:
         pin=entry.pin,
         starts_at=entry.valid_from * 1000 or None,
         ends_at=entry.valid_to * 1000 or None,
-        owner=entry.owner,
-        is_kept_elsewhere=entry.owner.strip().lower() in KEEPERS,
+        is_claimed=bool(entry.owner) and entry.owner != owner,
+        is_kept_elsewhere=is_kept_elsewhere(entry.owner),
     )
+
+
+def is_kept_elsewhere(owner: str) -> bool:
+    """Whether this owner is a system that writes its entries again and again."""
+    return owner.strip().lower() in KEEPERS
 
 
 # ---------------------------------------------------------------- queries

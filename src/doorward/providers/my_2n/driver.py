@@ -24,6 +24,7 @@ from doorward.providers.base import (
     PictureSettings,
     ProviderError,
     SwitchChosen,
+    TakeOver,
     Unsupported,
     WantedCode,
     Written,
@@ -136,11 +137,13 @@ class TwoNLink:
         async with one.known():
             return await one.codes.set_all(codes)
 
-    async def remove_code(self, device: str, ref: str) -> None:
+    async def remove_code(
+        self, device: str, ref: str, *, takes_over: TakeOver = TakeOver.NOTHING, is_found: bool = False
+    ) -> None:
         """As `base.ProgramsCodes.remove_code`."""
         one = await self._of(device)
         async with one.known():
-            await one.codes.remove(ref)
+            await one.codes.remove(ref, takes_over=takes_over, is_found=is_found)
 
     async def add_foreign_code(self, device: str, name: str, pin: str) -> FoundCode:
         """As `base.ActsAsOwner.add_foreign_code`."""

@@ -125,6 +125,16 @@ class AccessCodeDeletedExternalToSeam(AboutCode, kw_only=True):
     """Somebody removed the code at the device."""
 
 
+@event("access_code.unmanaged.converted_to_managed")
+class AccessCodeUnmanagedConvertedToManaged(AboutCode, kw_only=True):
+    """A code that was found on the device is managed now."""
+
+
+@event("access_code.unmanaged.failed_to_convert_to_managed")
+class AccessCodeUnmanagedFailedToConvertToManaged(CodeTrouble, kw_only=True):
+    """A code that was found on the device could not be taken over; it stays unmanaged."""
+
+
 @event("access_code.unmanaged.created")
 class AccessCodeUnmanagedCreated(AboutCode, kw_only=True):
     """A code that is not ours appeared on the device."""
