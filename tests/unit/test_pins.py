@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from doorward.core.pins import is_guessable
+from doorward.core.pins import is_guessable, satisfies
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,27 @@ def test_enough_are_left(digits: int, most: float) -> None:
     draw = random.Random(7)
     pins = [f"{draw.randrange(10**digits):0{digits}d}" for _ in range(20_000)]
     assert sum(map(is_guessable, pins)) / len(pins) < most
+
+
+@pytest.mark.parametrize(
+    ("constraint", "good", "bad"),
+    [
+        ("no_zeros", "1212", "1210"),
+        ("cannot_contain_089", "1237", "1238"),
+        ("cannot_contain_0789", "1236", "1237"),
+        ("cannot_start_with_12", "2112", "1288"),
+        ("no_triple_consecutive_ints", "1245", "1239"),
+        ("no_triple_consecutive_ints", "1357", "9873"),
+        ("no_ascending_or_descending_sequence", "1235", "1234"),
+        ("no_ascending_or_descending_sequence", "4323", "4321"),
+        ("at_least_three_unique_digits", "1123", "1212"),
+        ("no_all_same_digits", "1112", "1111"),
+    ],
+)
+def test_rules_of_devices(constraint: str, good: str, bad: str) -> None:
+    rule = {"constraint_type": constraint}
+    assert satisfies(good, rule) and not satisfies(bad, rule)
+
+
+def test_rules_that_are_not_about_digits_are_kept_by_any_pin() -> None:
+    assert satisfies("1111", {"constraint_type": "name_length", "min_length": 1, "max_length": 9})

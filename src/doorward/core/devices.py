@@ -1,6 +1,7 @@
 """Devices: how they are shown, and how what they say of themselves becomes state. For what happens: `happened`."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +12,7 @@ from doorward.core import problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.crypto import VaultError
-from doorward.errors import DeviceIsUnmanaged, DeviceNotFound
+from doorward.errors import DeviceIsUnmanaged, DeviceNotFound, DeviceTypeNotSupported, InvalidInput
 from doorward.providers.base import DeviceReport, Issue, ProviderError
 from doorward.store import devices, due
 from doorward.store.db import Reader, Tx
@@ -35,8 +36,28 @@ _decode_report = msgspec.json.Decoder(DeviceReport).decode
 
 
 def report_of(row: DeviceRow) -> DeviceReport:
-    """What the device last said of itself."""
-    return _decode_report(row.report_json)
+    """What the device last said of itself, less what callers know that it does not take."""
+    report = _decode_report(row.report_json)
+    if row.constraints_json == "{}":
+        return report
+    lengths = msgspec.json.decode(row.constraints_json)["code_lengths"]
+    return dataclasses.replace(report, code_lengths=tuple(n for n in report.code_lengths if n in lengths))
+
+
+async def narrow(tx: Tx, core: Core, workspace_id: str, device_id: str, lengths: Collection[int]) -> None:
+    """A caller knows that the device takes PINs of these lengths only; it replaces what was said of it before."""
+    await tx.lock("device", workspace_id, device_id)
+    row = await get(tx, workspace_id, device_id)
+    own = _decode_report(row.report_json).code_lengths
+    if not own:
+        raise DeviceTypeNotSupported("This device takes no access codes.", data={"device_id": device_id})
+    if not set(own) & set(lengths):
+        known = ", ".join(str(n) for n in own)
+        raise InvalidInput(f"This device takes codes of {known} digits, so no length would be left")
+    constraints = {} if set(own) <= set(lengths) else {"code_lengths": sorted(lengths)}
+    text = msgspec.json.encode(constraints).decode()
+    if text != row.constraints_json:
+        await devices.change(tx, row, constraints_json=text)
 
 
 async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow:
@@ -118,7 +139,7 @@ def wire(core: Core, seen: SeenDevice, base_url: str) -> wire_types.UnmanagedDev
     properties["has_native_entry_events"] = report.has_entry_events
     if takes_codes:
         properties["supported_code_lengths"] = list(report.code_lengths)
-        properties["code_constraints"] = []
+        properties["code_constraints"] = [dict(one) for one in report.code_constraints]
         properties["online_access_codes_enabled"] = True
         properties["offline_access_codes_enabled"] = False
         properties["supports_offline_access_codes"] = False

@@ -5,7 +5,8 @@ A PIN is stored sealed, and found again by a keyed hash of its own for each devi
 
 import itertools
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from doorward.core import devices
 from doorward.core.context import Core
@@ -30,6 +31,32 @@ def check_pin(pin: str, report: DeviceReport) -> None:
     if len(pin) not in report.code_lengths:
         lengths = ", ".join(str(n) for n in report.code_lengths)
         raise InvalidInput.of("code", f"This device takes codes of {lengths} digits")
+    for constraint in report.code_constraints:
+        if not satisfies(pin, constraint):
+            raise InvalidInput.of("code", f"This device has a rule for codes: {constraint['constraint_type']}")
+
+
+def satisfies(pin: str, constraint: Mapping[str, Any]) -> bool:
+    """Whether a PIN keeps one of Seam's `code_constraints`; those that are not about the digits are kept by any."""
+    gaps = [int(b) - int(a) for a, b in itertools.pairwise(pin)]
+    match constraint.get("constraint_type"):
+        case "no_zeros":
+            return "0" not in pin
+        case "cannot_contain_089":
+            return not set(pin) & set("089")
+        case "cannot_contain_0789":
+            return not set(pin) & set("0789")
+        case "cannot_start_with_12":
+            return not pin.startswith("12")
+        case "no_triple_consecutive_ints":
+            return not any(two in ((1, 1), (-1, -1)) for two in itertools.pairwise(gaps))
+        case "no_ascending_or_descending_sequence":
+            return set(gaps) not in ({1}, {-1})
+        case "at_least_three_unique_digits":
+            return len(set(pin)) >= 3
+        case "no_all_same_digits":
+            return len(set(pin)) > 1
+    return True
 
 
 def is_guessable(pin: str) -> bool:
@@ -60,13 +87,15 @@ def _is_date(pin: str) -> bool:
     return False
 
 
-def _candidates(lengths: Collection[int], length: float | None) -> Iterator[str]:
-    """PINs drawn at random that nobody guesses first: of `length` if that is among the lengths, else of the shortest.
-    Five hundred, then it is given up."""
+def _candidates(
+    lengths: Collection[int], constraints: Collection[Mapping[str, Any]], length: float | None
+) -> Iterator[str]:
+    """PINs drawn at random that keep the rules and nobody guesses first: of `length` if that is among the lengths,
+    else of the shortest. Five hundred, then it is given up."""
     digits = int(length) if length is not None and length in lengths else min(lengths)
     for _ in range(500):
         pin = f"{secrets.randbelow(10**digits):0{digits}d}"
-        if not is_guessable(pin):
+        if not is_guessable(pin) and all(satisfies(pin, one) for one in constraints):
             yield pin
 
 
@@ -80,7 +109,7 @@ async def random_pin(
     read: Reader, core: Core, device: DeviceRow, report: DeviceReport, length: float | None
 ) -> tuple[str, str]:
     """A PIN that nobody has on this device, and its hash. `length` if the device takes it, else its shortest."""
-    for pin in _candidates(report.code_lengths, length):
+    for pin in _candidates(report.code_lengths, report.code_constraints, length):
         if await is_free(read, core, device, pin):
             return pin, pin_hash(core, device, pin)
     raise Unavailable("No free PIN was found on this device. Ask for a longer one with preferred_code_length.")
@@ -91,7 +120,8 @@ async def common_pin(
 ) -> str | None:
     """A PIN that all of these devices take and nobody has on any of them; None: there is none."""
     lengths = set.intersection(*(set(report.code_lengths) for _, report in among))
-    for pin in _candidates(lengths, length) if lengths else ():
+    constraints = [one for _, report in among for one in report.code_constraints]
+    for pin in _candidates(lengths, constraints, length) if lengths else ():
         for device, _ in among:
             if not await is_free(read, core, device, pin):
                 break

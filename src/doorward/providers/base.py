@@ -143,6 +143,8 @@ class DeviceReport:
     """None: it cannot tell."""
     code_lengths: tuple[int, ...] = ()
     """PIN lengths it takes; empty when it takes no PINs."""
+    code_constraints: tuple[Mapping[str, Any], ...] = ()
+    """What else a PIN or its name must be like, in Seam's words: `{"constraint_type": "no_zeros"}` …"""
     max_codes: int | None = None
     keeps_schedules: bool = False
     """True: a code may be given its start and end, and the device minds them by itself."""

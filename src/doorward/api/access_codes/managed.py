@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt, Le
 
 from doorward.api import action_attempts, page
 from doorward.api.access_codes.shared import Get, Name, Pin, one, search_for, settled
@@ -10,9 +10,9 @@ from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_codes as rules
-from doorward.core import code_state, pins
+from doorward.core import code_state, devices, pins
 from doorward.core.access_codes import Change, Wish
-from doorward.errors import NotImplementedYet
+from doorward.errors import InvalidInput, NotImplementedYet
 from doorward.store import access_codes as store
 from doorward.store.db import Where
 from doorward.wire.access_code import AccessCode, GeneratedCode
@@ -263,6 +263,33 @@ async def delete(req: Request, p: Delete) -> dict[str, Any]:
     attempt = await req.write(rules.delete, req.core, req.workspace, p.access_code_id, p.device_id)
     attempt = await settled(req, attempt, p.sync)
     return {"action_attempt": await action_attempts.shown(req, attempt)}
+
+
+CodeLength = Annotated[int, Ge(4), Le(20)]
+
+
+class ReportConstraints(Params):
+    """Parameters of report_device_constraints."""
+
+    device_id: Id
+    """The device."""
+    max_code_length: CodeLength | None = None
+    """Digits that its PINs have at most."""
+    min_code_length: CodeLength | None = None
+    """Digits that its PINs have at least."""
+    supported_code_lengths: list[CodeLength] | None = None
+    """Digits that its PINs may have."""
+
+
+@route("/access_codes/report_device_constraints", auth="AC")
+async def report_device_constraints(req: Request, p: ReportConstraints) -> None:
+    """Say which lengths of PINs a device takes, where it does not tell by itself. A later report replaces this one."""
+    if p.max_code_length is None and p.min_code_length is None and p.supported_code_lengths is None:
+        raise InvalidInput("Must provide supported_code_lengths, min_code_length or max_code_length")
+    least, most = p.min_code_length or 4, p.max_code_length or 20
+    lengths = p.supported_code_lengths if p.supported_code_lengths is not None else range(4, 21)
+    kept = [n for n in lengths if least <= n <= most]
+    await req.write(devices.narrow, req.core, req.workspace_id, p.device_id, kept)
 
 
 class Generate(Params):
