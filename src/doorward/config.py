@@ -54,6 +54,8 @@ class Config(BaseSettings):
     mass_removal_guard: str = Field("20%", pattern=r"^(off|[0-9]{1,2}%|100%|[0-9]{1,6})$")
     """How many access codes may vanish from a device, or be tidied away there, in one go before that is doubted: a
     share (at least 5 codes), a number, or `off`."""
+    backup_pool_size: int = Field(3, ge=1, le=50)
+    """How many reserve codes a device's backup pool holds, where there is one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["text", "json"] = "text"

@@ -139,6 +139,12 @@ class AccessCodeCannotBeManaged(BadRequest):
     type = "access_code_cannot_be_managed"
 
 
+class AccessCodeNotTimeBound(BadRequest):
+    """An ongoing access code has no backup."""
+
+    type = "access_code_not_time_bound"
+
+
 class Unauthorized(ApiError):
     """No valid credentials."""
 
@@ -175,6 +181,12 @@ class AccessCodeNotFound(NotFound):
     """Access code not found."""
 
     type = "access_code_not_found"
+
+
+class BackupAccessCodeNotFound(NotFound):
+    """The device's backup pool has no access code that it holds already."""
+
+    type = "backup_access_code_not_found"
 
 
 class ActionAttemptNotFound(NotFound):

@@ -11,9 +11,9 @@ from doorward.api.connect_webviews import Category, metadata_filter
 from doorward.api.params import Id, Instant, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import actions, events, switches
+from doorward.core import actions, backup_pool, events, switches
 from doorward.core import devices as rules
-from doorward.errors import DeviceIsManaged, DeviceNotFound, NotImplementedYet
+from doorward.errors import DeviceIsManaged, DeviceNotFound
 from doorward.store import access_codes as code_store
 from doorward.store import connect_webviews
 from doorward.store import devices as store
@@ -322,8 +322,6 @@ def merged(metadata_json: str, given: dict[str, Any]) -> str:
 @route("/devices/update", auth="ACK")
 async def update(req: Request, p: Update) -> None:
     """Rename a device, stop managing it, or change its metadata or settings."""
-    if p.backup_access_code_pool_enabled:
-        raise NotImplementedYet("Doorward has no backup access code pool yet.")
     settings = p.properties.two_n_metadata if p.properties else None
     number = settings.door_switch if settings else None
     # The device is asked first: no transaction is open while it answers.
@@ -340,6 +338,9 @@ async def update(req: Request, p: Update) -> None:
             values["custom_metadata_json"] = merged(row.custom_metadata_json, p.custom_metadata)
         if not p.is_managed:
             values["is_managed"] = 0
+        if p.backup_access_code_pool_enabled is not None:
+            values["backup_pool_enabled"] = int(p.backup_access_code_pool_enabled)
+            await rules.wake(tx, req.core, req.workspace_id, p.device_id)
         if chosen is not None:
             values |= switches.chosen(tx, req.core, row, chosen)
         if not values:
@@ -352,6 +353,10 @@ async def update(req: Request, p: Update) -> None:
             await events.emit(tx, req.core, req.workspace_id, renamed)
         if not p.is_managed:
             for code in await code_store.managed_of_device(tx, req.workspace_id, row.device_id):
+                if code.is_backup and code.pulled_for is None:
+                    await backup_pool.drop(tx, req.core, code)
+                    await rules.wake(tx, req.core, req.workspace_id, p.device_id)
+                    continue
                 await code_store.change(tx, code, is_managed=0)
                 await actions.finish_level(tx, req.core, req.workspace_id, code.access_code_id)
             unmanaged = event.DeviceConvertedToUnmanaged(**events.about_device(row))

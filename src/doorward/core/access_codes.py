@@ -17,7 +17,6 @@ from doorward.errors import (
     DeviceTypeNotSupported,
     DuplicateAccessCode,
     InvalidInput,
-    NotImplementedYet,
 )
 from doorward.ids import new_id
 from doorward.providers.base import DeviceReport
@@ -31,6 +30,7 @@ from doorward.store.workspaces import WorkspaceRow
 from doorward.wire.events import access_code as event
 from doorward.wire.time import iso, iso_or_none, parse, to_minute
 
+NO_POOL = "Cannot use the backup pool for ongoing codes"
 BOTH_DATES = "Both starts_at and ends_at must be provided if one is"
 
 
@@ -66,6 +66,7 @@ class Change:
     is_managed: bool | None = None
     is_external_modification_allowed: bool | None = None
     attempt_for_offline_device: bool = True
+    use_backup_access_code_pool: bool | None = None
 
 
 # ---------------------------------------------------------------- rules
@@ -151,32 +152,38 @@ async def may_have(tx: Tx, workspace: WorkspaceRow, wish: Wish, ends_at: int | N
     report = pins.takes_codes(device)
     if wish.is_offline_access_code or wish.is_one_time_use:
         raise DeviceTypeNotSupported("This device has no offline or one-time access codes.")
-    if wish.use_backup_access_code_pool:
-        if ends_at is None:
-            raise InvalidInput("Cannot use the backup pool for ongoing codes")
-        raise NotImplementedYet("Doorward has no backup access code pool yet.")
+    if wish.use_backup_access_code_pool and ends_at is None:
+        raise InvalidInput(NO_POOL)
     if not (device.online or wish.attempt_for_offline_device):
         raise DeviceIsOffline(data={"device_id": device.device_id})
     return device, report
 
 
 def new_row(
-    core: Core, device: DeviceRow, wish: Wish, pin: str, digest: str, starts_at: int | None, ends_at: int | None
+    core: Core,
+    device: DeviceRow,
+    wish: Wish,
+    pin: str,
+    digest: str,
+    starts_at: int | None,
+    ends_at: int | None,
+    *,
+    is_backup: bool = False,
 ) -> CodeRow:
-    """A new code, wanted and not yet held."""
+    """A new code, wanted and not yet held. A reserve code is named after itself until it is pulled."""
     access_code_id, now = new_id(), core.clock.now()
     return CodeRow(
         workspace_id=device.workspace_id,
         access_code_id=access_code_id,
         device_id=device.device_id,
         ref=access_code_id,
-        name=wish.name,
+        name=f"Backup {access_code_id[-8:]}" if is_backup else wish.name,
         code_sealed=core.vault.seal(pin, pins.PIN),
         code_hash=digest,
         starts_at=starts_at,
         ends_at=ends_at,
         is_managed=1,
-        is_backup=0,
+        is_backup=int(is_backup),
         is_offline=0,
         is_one_time_use=0,
         is_external_modification_allowed=int(wish.is_external_modification_allowed),
@@ -193,6 +200,7 @@ def new_row(
         failures=0,
         retry_at=0,
         created_at=now,
+        uses_backup_pool=int(wish.use_backup_access_code_pool),
     )
 
 
@@ -242,6 +250,12 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
     values = {name: value for name, value in values.items() if getattr(row, name) != value}
     if wish.is_external_modification_allowed is not None:
         row = await store.change(tx, row, is_external_modification_allowed=int(wish.is_external_modification_allowed))
+    pool = row.uses_backup_pool if wish.use_backup_access_code_pool is None else wish.use_backup_access_code_pool
+    if wish.use_backup_access_code_pool and ends_at is None:
+        raise InvalidInput(NO_POOL)
+    if (pool := int(bool(pool) and ends_at is not None)) != row.uses_backup_pool:
+        row = await store.change(tx, row, uses_backup_pool=pool)
+        await devices.wake(tx, core, workspace_id, device.device_id)
     if wish.is_managed is False:
         if values:
             raise InvalidInput("Change a code first, and stop managing it then")

@@ -120,7 +120,9 @@ def wire(core: Core, seen: SeenCode) -> AccessCode:
         created_at=iso(row.created_at),
         common_code_key=row.common_code_key,
         is_backup=True if row.is_backup else UNSET,
-        is_backup_access_code_available=False,
+        is_backup_access_code_available=bool(
+            seen.has_reserve and row.ends_at is not None and row.pulled_backup_access_code_id is None
+        ),
         is_external_modification_allowed=bool(row.is_external_modification_allowed),
         is_offline_access_code=bool(row.is_offline),
         is_one_time_use=bool(row.is_one_time_use),

@@ -70,7 +70,10 @@ async def get(read: Reader, workspace_id: str, access_code_id: str) -> CodeRow |
 
 # Readers get a code together with what is wrong with its device and account.
 _JOINED = (
-    f"SELECT {columns(CodeRow, 'c.')}, d.errors_json, a.errors_json FROM access_codes c "
+    f"SELECT {columns(CodeRow, 'c.')}, d.errors_json, a.errors_json, "
+    "CASE WHEN EXISTS (SELECT 1 FROM access_codes b WHERE b.workspace_id = c.workspace_id "
+    "AND b.device_id = c.device_id AND b.is_backup = 1 AND b.pulled_for IS NULL AND b.status = 'set') "
+    "THEN 1 ELSE 0 END FROM access_codes c "
     "JOIN devices d ON d.workspace_id = c.workspace_id AND d.device_id = c.device_id "
     "JOIN connected_accounts a "
     "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id"
@@ -83,11 +86,13 @@ class SeenCode(msgspec.Struct, frozen=True):
     row: CodeRow
     device_errors_json: str = "[]"
     account_errors_json: str = "[]"
+    has_reserve: int = 0
+    """Its device holds a reserve code."""
 
 
 def _seen(row: Any) -> SeenCode:
-    *code, device_errors, account_errors = row
-    return SeenCode(CodeRow(*code), device_errors, account_errors)
+    *code, device_errors, account_errors, has_reserve = row
+    return SeenCode(CodeRow(*code), device_errors, account_errors, has_reserve)
 
 
 async def see(read: Reader, workspace_id: str, access_code_id: str) -> SeenCode | None:
@@ -175,6 +180,45 @@ async def count_held(read: Reader, workspace_id: str, device_id: str) -> int:
         device_id,
     )
     return int(row[0]) if row else 0
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """How a device's backup pool stands."""
+
+    users: int
+    """Codes that want it to be there."""
+    reserve: int
+    """Codes that nobody has pulled yet."""
+    ready: int
+    """Those of them that the device holds."""
+    pulled: int
+    """Pulled ones that are still wanted."""
+
+
+_IN_RESERVE = "workspace_id = $1 AND device_id = $2 AND is_backup = 1 AND pulled_for IS NULL AND is_wanted = 1"
+
+
+async def pool(read: Reader, workspace_id: str, device_id: str, now: int) -> Pool:
+    row = await read.one(
+        "SELECT (SELECT COUNT(*) FROM access_codes WHERE workspace_id = $1 AND device_id = $2 "
+        "AND uses_backup_pool = 1 AND is_managed = 1 AND is_wanted = 1 AND ends_at > $3), "
+        f"(SELECT COUNT(*) FROM access_codes WHERE {_IN_RESERVE} AND is_managed = 1), "
+        f"(SELECT COUNT(*) FROM access_codes WHERE {_IN_RESERVE} AND is_managed = 1 AND status = 'set'), "
+        "(SELECT COUNT(*) FROM access_codes WHERE workspace_id = $1 AND device_id = $2 "
+        "AND is_backup = 1 AND pulled_for IS NOT NULL AND is_managed = 1 AND is_wanted = 1 AND ends_at > $3)",
+        workspace_id,
+        device_id,
+        now,
+    )
+    return Pool(*row) if row else Pool(0, 0, 0, 0)
+
+
+async def reserve(read: Reader, workspace_id: str, device_id: str) -> list[CodeRow]:
+    """Codes of a device's backup pool that nobody has pulled yet, oldest first."""
+    rows = await read.all(
+        f"{_SELECT} WHERE {_IN_RESERVE} AND is_managed = 1 ORDER BY created_at, access_code_id", workspace_id, device_id
+    )
+    return [CodeRow(*row) for row in rows]
 
 
 async def waiting(read: Reader, workspace_id: str, device_id: str, now: int) -> list[CodeRow]:

@@ -22,6 +22,7 @@ import structlog
 
 from doorward.core import (
     actions,
+    backup_pool,
     breaker,
     changed_codes,
     code_state,
@@ -210,6 +211,7 @@ class Reconciler:
         """Read what is new, and make the device hold what it should; when to look again."""
         core, workspace_id, device_id = self._core, row.workspace_id, row.device_id
         reading = await self._directory.look(row, link)
+        await backup_pool.tend(core, row)
         now = core.clock.now()
         work = await store.needing_work(core.db.read, workspace_id, device_id, now)
         if any(code.takes_over for code in work):
@@ -239,6 +241,7 @@ class Reconciler:
             at = await self._step(row, report, link, step, codes[step.code.code_id])
             if at is not None:
                 retry.append(at)
+        await backup_pool.tell(core, row)
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
         read_at = self._directory.next_at(device_id, reading)
         times = [read_at, *retry, *(at for at in (wake, change) if at is not None)]

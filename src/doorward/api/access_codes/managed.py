@@ -10,10 +10,11 @@ from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_codes as rules
-from doorward.core import code_state, devices, pins
+from doorward.core import backup_pool, code_state, devices, pins
 from doorward.core.access_codes import Change, Wish
-from doorward.errors import InvalidInput, NotImplementedYet
+from doorward.errors import InvalidInput
 from doorward.store import access_codes as store
+from doorward.store.access_codes import SeenCode
 from doorward.store.db import Where
 from doorward.wire.access_code import AccessCode, GeneratedCode
 from doorward.wire.action_attempt import ActionAttempt
@@ -87,7 +88,7 @@ async def create(req: Request, p: Create) -> dict[str, Any]:
     )
     row, attempt = await req.write(rules.create, req.core, req.workspace, wish)
     attempt = await settled(req, attempt, p.sync)
-    seen = store.SeenCode(row)
+    seen = SeenCode(row)
     if p.sync:
         seen = await store.see(req.db, req.workspace_id, row.access_code_id) or seen
     return {
@@ -135,7 +136,7 @@ class List(Params):
     pages=PAGE,
 )
 async def list_(req: Request, p: List) -> dict[str, Any]:
-    """List access codes, oldest first. Reserve codes are left out."""
+    """List access codes, oldest first. Backup codes that nobody has pulled are left out."""
     one_of(
         device_id=p.device_id,
         access_code_ids=p.access_code_ids,
@@ -146,7 +147,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     )
     where = Where()
     where.add("c.workspace_id = {}", req.workspace_id)
-    where.add("c.is_managed = 1 AND c.is_backup = 0")
+    where.add("c.is_managed = 1 AND (c.is_backup = 0 OR c.pulled_for IS NOT NULL)")
     if p.device_id is not None:
         where.add("c.device_id = {}", p.device_id)
     if p.access_code_ids is not None:
@@ -219,8 +220,6 @@ class Update(Params):
 )
 async def update(req: Request, p: Update) -> dict[str, Any]:
     """Change an access code."""
-    if p.use_backup_access_code_pool:
-        raise NotImplementedYet("Doorward has no backup access code pool yet.")
     allowed = p.is_external_modification_allowed
     wish = Change(
         access_code_id=p.access_code_id,
@@ -233,6 +232,7 @@ async def update(req: Request, p: Update) -> dict[str, Any]:
         is_managed=p.is_managed,
         is_external_modification_allowed=p.allow_external_modification if allowed is None else allowed,
         attempt_for_offline_device=p.attempt_for_offline_device,
+        use_backup_access_code_pool=p.use_backup_access_code_pool,
     )
     _, attempt = await req.write(rules.change, req.core, req.workspace, wish)
     attempt = await settled(req, attempt, p.sync)
@@ -263,6 +263,28 @@ async def delete(req: Request, p: Delete) -> dict[str, Any]:
     attempt = await req.write(rules.delete, req.core, req.workspace, p.access_code_id, p.device_id)
     attempt = await settled(req, attempt, p.sync)
     return {"action_attempt": await action_attempts.shown(req, attempt)}
+
+
+class Pull(Params):
+    """Parameters of pull_backup_access_code."""
+
+    access_code_id: Id
+    """The code that is to be replaced."""
+
+
+@route(
+    "/access_codes/pull_backup_access_code",
+    auth="ACK",
+    returns={"access_code": AccessCode, "backup_access_code": AccessCode},
+)
+async def pull_backup_access_code(req: Request, p: Pull) -> dict[str, Any]:
+    """Get a code in place of a time-bound one: the device holds it already.
+
+    It gets the name and the times of the other. Asked again, the answer is the same code.
+    """
+    row = await req.write(backup_pool.pull, req.core, req.workspace, p.access_code_id)
+    shown = code_state.wire(req.core, await store.see(req.db, req.workspace_id, row.access_code_id) or SeenCode(row))
+    return {"access_code": shown, "backup_access_code": shown}
 
 
 CodeLength = Annotated[int, Ge(4), Le(20)]

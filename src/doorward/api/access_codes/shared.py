@@ -48,7 +48,7 @@ async def one(req: Request, p: Get, *, is_managed: bool) -> store.SeenCode:
         device = await device_store.get(req.db, req.workspace_id, p.device_id)
         digest = pins.pin_hash(req.core, device, p.code) if device else ""
         for row in await store.find_by_hash(req.db, req.workspace_id, p.device_id, digest):
-            if bool(row.is_managed) == is_managed and not row.is_backup:
+            if bool(row.is_managed) == is_managed and (not row.is_backup or row.pulled_for):
                 seen = await store.see(req.db, req.workspace_id, row.access_code_id)
     else:
         raise InvalidInput("Must provide access_code_id or both device_id and code")

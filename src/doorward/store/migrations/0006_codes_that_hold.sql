@@ -10,8 +10,8 @@ ALTER TABLE access_codes ADD COLUMN is_deferred INTEGER NOT NULL DEFAULT 0;
 -- Reserve codes (`is_backup = 1`): one that was pulled names the code that it stands for.
 ALTER TABLE access_codes ADD COLUMN uses_backup_pool INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE access_codes ADD COLUMN pulled_for TEXT;
-CREATE INDEX access_codes_reserve ON access_codes (workspace_id, device_id, status)
-  WHERE is_backup = 1 AND pulled_for IS NULL;
+CREATE INDEX access_codes_backup ON access_codes (workspace_id, device_id) WHERE is_backup = 1;
+CREATE INDEX access_codes_pool_users ON access_codes (workspace_id, device_id) WHERE uses_backup_pool = 1;
 
 -- What callers know of a device that it does not tell itself: narrower lengths of PINs.
 ALTER TABLE devices ADD COLUMN constraints_json TEXT NOT NULL DEFAULT '{}';

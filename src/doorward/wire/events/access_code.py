@@ -125,6 +125,13 @@ class AccessCodeDeletedExternalToSeam(AboutCode, kw_only=True):
     """Somebody removed the code at the device."""
 
 
+@event("access_code.backup_access_code_pulled")
+class AccessCodeBackupAccessCodePulled(AboutCode, kw_only=True):
+    """A backup code stands for an access code from now on."""
+
+    backup_access_code_id: str
+
+
 @event("access_code.unmanaged.converted_to_managed")
 class AccessCodeUnmanagedConvertedToManaged(AboutCode, kw_only=True):
     """A code that was found on the device is managed now."""

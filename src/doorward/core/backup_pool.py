@@ -1,0 +1,182 @@
+"""The backup pool: reserve codes that a device holds already, for a guest whose own code does not work.
+
+A pool is kept on a device while its switch `backup_access_code_pool_enabled` is on, or a time-bound code asks for one.
+A reserve is an ordinary row with `is_backup = 1`, ongoing, under a PIN that nobody was told; the reconciler sets it as
+it sets any other. Pulling gives it the name and the times of the code that it stands for, at once for the caller; the
+device learns of it when it can, and until then knows it as ongoing: that is what lets a guest in while the device
+cannot be reached. A pulled code lives by itself from then on.
+
+Filling up and pulling are one transaction each; if the process dies in between, the next look at the device fills up.
+"""
+
+import structlog
+
+from doorward.core import access_codes as rules
+from doorward.core import breaker, devices, pins, problems
+from doorward.core.access_codes import Wish
+from doorward.core.context import Core
+from doorward.core.events import about_device, emit
+from doorward.errors import (
+    AccessCodeBeingRemoved,
+    AccessCodeNotTimeBound,
+    BackupAccessCodeNotFound,
+    InvalidInput,
+    Unavailable,
+)
+from doorward.store import access_codes as store
+from doorward.store import devices as device_store
+from doorward.store.access_codes import CodeRow, Pool
+from doorward.store.db import Reader, Tx
+from doorward.store.devices import DeviceRow
+from doorward.store.workspaces import WorkspaceRow
+from doorward.wire.events import access_code as event
+
+log = structlog.get_logger()
+
+EMPTY = "empty_backup_access_code_pool"
+PARTIAL = "partial_backup_access_code_pool"
+MANY = "many_active_backup_codes"
+WARNING = "using_backup_access_code"
+
+
+# ---------------------------------------------------------------- keeping it filled
+
+
+async def tend(core: Core, device: DeviceRow) -> None:
+    """Bring a device's pool to its size, or take it down."""
+    if await _wanting(core, core.db.read, device):
+        await core.db.write(_fill, core, device)
+
+
+async def _wanting(core: Core, read: Reader, device: DeviceRow) -> int:
+    """How many reserve codes are wanted beside those that there are (negative: too many)."""
+    pool = await store.pool(read, device.workspace_id, device.device_id, core.clock.now())
+    return (core.config.backup_pool_size if _is_kept(device, pool) else 0) - pool.reserve
+
+
+def _is_kept(device: DeviceRow, pool: Pool) -> bool:
+    return bool(device.is_managed and (device.backup_pool_enabled or pool.users))
+
+
+async def _fill(tx: Tx, core: Core, before: DeviceRow) -> None:
+    workspace_id, device_id = before.workspace_id, before.device_id
+    await tx.lock("device", workspace_id, device_id)
+    device = await device_store.get(tx, workspace_id, device_id)
+    if device is None:
+        return
+    wanting = await _wanting(core, tx, device)
+    report = devices.report_of(device)
+    for _ in range(wanting if report.code_lengths else 0):
+        try:
+            pin, digest = await pins.random_pin(tx, core, device, report, None)
+        except Unavailable:
+            log.warning("no PIN is free for a reserve code", device_id=device_id)
+            return
+        row = rules.new_row(core, device, Wish(device_id), pin, digest, None, None, is_backup=True)
+        await store.add(tx, row)
+        await emit(
+            tx, core, workspace_id, event.AccessCodeCreated(access_code_id=row.access_code_id, **about_device(device))
+        )
+    if wanting < 0:
+        # Those that the device does not hold yet go first.
+        reserve = await store.reserve(tx, workspace_id, device_id)
+        for row in sorted(reserve, key=lambda one: one.held_sealed is not None)[:-wanting]:
+            await drop(tx, core, row)
+
+
+async def drop(tx: Tx, core: Core, row: CodeRow) -> None:
+    """A reserve code is not wanted any more."""
+    await store.change(
+        tx,
+        row,
+        is_wanted=0,
+        status="removing",
+        revision=row.revision + 1,
+        requested_at=core.clock.now(),
+        failures=0,
+        retry_at=0,
+        breaker_json=breaker.CLOSED,
+        errors_json="[]",
+    )
+
+
+async def tell(core: Core, device: DeviceRow) -> None:
+    """After a look at a device: say on it how its pool stands."""
+    pool = await store.pool(core.db.read, device.workspace_id, device.device_id, core.clock.now())
+    size, is_kept = core.config.backup_pool_size, _is_kept(device, pool)
+    texts = {
+        EMPTY: "The device holds no reserve code, so none can be pulled." if is_kept and not pool.ready else "",
+        PARTIAL: f"The device holds {pool.ready} of {size} reserve codes." if is_kept and 0 < pool.ready < size else "",
+        MANY: f"{pool.pulled} reserve codes are in use." if pool.pulled > size else "",
+    }
+    known = {
+        one.code: one.message for one in (*problems.read(device.errors_json), *problems.read(device.warnings_json))
+    }
+    if any(known.get(code, "") != text for code, text in texts.items()):
+        await core.db.write(_say, core, device, texts)
+
+
+async def _say(tx: Tx, core: Core, before: DeviceRow, texts: dict[str, str]) -> None:
+    await tx.lock("device", before.workspace_id, before.device_id)
+    row = await device_store.get(tx, before.workspace_id, before.device_id)
+    if row is None:
+        return
+    errors, warnings, now = problems.without(row.errors_json, EMPTY), row.warnings_json, core.clock.now()
+    if texts[EMPTY]:
+        errors = problems.with_issue(row.errors_json, EMPTY, texts[EMPTY], now)
+    for code in (PARTIAL, MANY):
+        warnings = (
+            problems.with_issue(warnings, code, texts[code], now) if texts[code] else problems.without(warnings, code)
+        )
+    if (errors, warnings) != (row.errors_json, row.warnings_json):
+        await device_store.change(tx, row, errors_json=errors, warnings_json=warnings)
+
+
+# ---------------------------------------------------------------- pulling
+
+
+async def pull(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: str) -> CodeRow:
+    """A reserve code in place of this one; the same one when it is asked for again. Raises ApiError."""
+    workspace_id, about = workspace.workspace_id, {"access_code_id": access_code_id}
+    row = await rules.get(tx, workspace_id, access_code_id)
+    await tx.lock("device", workspace_id, row.device_id)
+    row = await rules.get(tx, workspace_id, access_code_id)
+    device = await devices.get(tx, workspace_id, row.device_id)
+    now = core.clock.now()
+    if row.is_backup:
+        raise InvalidInput("A backup access code has none of its own")
+    if row.ends_at is None:
+        raise AccessCodeNotTimeBound(data=about)
+    if not row.is_wanted or row.ends_at <= now:
+        raise AccessCodeBeingRemoved(data=about)
+    if row.pulled_backup_access_code_id is not None:
+        pulled = await store.get(tx, workspace_id, row.pulled_backup_access_code_id)
+        if pulled is not None and pulled.is_managed and pulled.is_wanted:
+            return pulled
+    ready = [one for one in await store.reserve(tx, workspace_id, row.device_id) if one.held_revision == one.revision]
+    if not ready:
+        raise BackupAccessCodeNotFound(data=about)
+    core.limits.check("access_code_update", device.device_id, is_sandbox=bool(workspace.is_sandbox))
+    pulled = await store.change(
+        tx,
+        ready[0],
+        name=row.name,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+        pulled_for=access_code_id,
+        revision=ready[0].revision + 1,
+        requested_at=now,
+    )
+    text = "A backup access code stands for this one."
+    await store.change(
+        tx,
+        row,
+        pulled_backup_access_code_id=pulled.access_code_id,
+        warnings_json=problems.with_issue(row.warnings_json, WARNING, text, now),
+    )
+    told = event.AccessCodeBackupAccessCodePulled(
+        access_code_id=access_code_id, backup_access_code_id=pulled.access_code_id, **about_device(device)
+    )
+    await emit(tx, core, workspace_id, told)
+    await devices.wake(tx, core, workspace_id, device.device_id)
+    return pulled
