@@ -48,6 +48,7 @@ class Wish:
     common_code_key: str | None = None
     attempt_for_offline_device: bool = True
     use_backup_access_code_pool: bool = False
+    prefer_native_scheduling: bool = True
     is_offline_access_code: bool = False
     is_one_time_use: bool = False
 
@@ -67,6 +68,7 @@ class Change:
     is_external_modification_allowed: bool | None = None
     attempt_for_offline_device: bool = True
     use_backup_access_code_pool: bool | None = None
+    prefer_native_scheduling: bool | None = None
 
 
 # ---------------------------------------------------------------- rules
@@ -201,6 +203,7 @@ def new_row(
         retry_at=0,
         created_at=now,
         uses_backup_pool=int(wish.use_backup_access_code_pool),
+        is_deferred=int(not (wish.prefer_native_scheduling and devices.report_of(device).keeps_schedules)),
     )
 
 
@@ -250,6 +253,8 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
     values = {name: value for name, value in values.items() if getattr(row, name) != value}
     if wish.is_external_modification_allowed is not None:
         row = await store.change(tx, row, is_external_modification_allowed=int(wish.is_external_modification_allowed))
+    if wish.prefer_native_scheduling is not None and devices.report_of(device).keeps_schedules:
+        row = await store.change(tx, row, is_deferred=int(not wish.prefer_native_scheduling))
     pool = row.uses_backup_pool if wish.use_backup_access_code_pool is None else wish.use_backup_access_code_pool
     if wish.use_backup_access_code_pool and ends_at is None:
         raise InvalidInput(NO_POOL)

@@ -59,6 +59,7 @@ def planned(core: Core, row: CodeRow) -> Code:
         held=held_of(core, row),
         is_current=row.held_revision == row.revision,
         retry_at=row.retry_at,
+        is_deferred=bool(row.is_deferred),
         seen=external[1] if (external := external_of(core, row)) else None,
     )
 
@@ -74,6 +75,9 @@ def mutations(core: Core, row: CodeRow) -> list[dict[str, Any]]:
     if row.held_revision == row.revision:
         return []
     held = held_of(core, row)
+    if held is None and row.is_deferred and row.starts_at is not None and row.starts_at > core.clock.now():
+        text = "The code is set on the device when its time comes."
+        return [one("deferring_creation", text, scheduled_at=iso(row.starts_at))]
     if held is None:
         return [one("creating", "The code is being set on the device.")]
     found = []
@@ -106,6 +110,11 @@ def wire(core: Core, seen: SeenCode) -> AccessCode:
     account = {"is_connected_account_error": True, "is_device_error": False}
     errors += problems.wire(seen.account_errors_json, "error", **account)
     scheduled = row.held_sealed is not None and row.status == "unset"
+    status = row.status
+    if seen.account_errors_json != "[]":
+        status = "unknown"
+    elif status == "unset" and row.held_sealed is None and row.held_revision is None and row.starts_at is not None:
+        status = "setting" if row.starts_at <= core.clock.now() else status
     return AccessCode(
         access_code_id=row.access_code_id,
         workspace_id=row.workspace_id,
@@ -114,7 +123,7 @@ def wire(core: Core, seen: SeenCode) -> AccessCode:
         appearance={"name": row.name, "first_name": None, "last_name": None} if row.held_sealed else None,
         code=pin_of(core, row),
         type="time_bound" if bound else "ongoing",
-        status=row.status,
+        status=status,
         starts_at=iso_or_none(row.starts_at) if bound else UNSET,
         ends_at=iso_or_none(row.ends_at) if bound else UNSET,
         created_at=iso(row.created_at),

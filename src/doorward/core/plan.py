@@ -37,6 +37,8 @@ class Code:
     """The device holds the latest revision of what is wanted."""
     retry_at: int = 0
     """Not to be tried before (after a failure)."""
+    is_deferred: bool = False
+    """Not to be written before it begins, even where the device would keep its schedule."""
     seen: Content | None = None
     """What somebody else was seen to make of it; None: what is held."""
 
@@ -67,7 +69,16 @@ class Begin:
     code: Code
 
 
-Step = Set | Remove | Begin
+@dataclass(frozen=True)
+class Withdraw:
+    """Make the device let go of it for now: it would open too early, and the device keeps no schedule."""
+
+    code: Code
+
+
+Step = Set | Remove | Begin | Withdraw
+LEAD_MS = 60_000
+"""A deferred code is written so long before it begins where the device minds its beginning."""
 
 
 def steps(
@@ -96,8 +107,14 @@ def steps(
             wake.append(wanted.ends_at)
         future = wanted.starts_at is not None and wanted.starts_at > now
         if future:
-            wake.append(wanted.starts_at or 0)
+            starts_at = wanted.starts_at or 0
+            wake.append(starts_at)
             if not keeps_schedules:
+                if code.held is not None:
+                    removals.append(Withdraw(code))
+                continue
+            if code.is_deferred and code.held is None and starts_at - LEAD_MS > now:
+                wake.append(starts_at - LEAD_MS)
                 continue
         if code.is_left:
             continue
@@ -155,25 +172,25 @@ class Difference:
     """What is not as we set it; empty: all is again as we set it."""
 
 
-def difference(code: Code, found: FoundCode | None) -> Difference | None:
+def difference(code: Code, found: FoundCode | None, *, keeps_schedules: bool = True) -> Difference | None:
     """What a read shows of a code that is news: done by somebody else since the read before."""
     before = code.seen or code.held
     if before is None:
         return Difference(code, found, ("code",)) if code.is_left and found is not None and found.pin else None
     if found is None:
         return Difference(code, None, ())
-    if not fields(before, found):
+    if not fields(before, found, keeps_schedules):
         return None
     assert code.held is not None
-    return Difference(code, found, fields(code.held, found))
+    return Difference(code, found, fields(code.held, found, keeps_schedules))
 
 
-def fields(before: Content, found: FoundCode) -> tuple[str, ...]:
+def fields(before: Content, found: FoundCode, keeps_schedules: bool) -> tuple[str, ...]:
     """Which of a code's properties are others now."""
     changed = []
     if found.pin is not None and found.pin != before.pin:
         changed.append("code")
-    if (found.starts_at or None, found.ends_at or None) != (before.starts_at, before.ends_at):
+    if keeps_schedules and (found.starts_at or None, found.ends_at or None) != (before.starts_at, before.ends_at):
         changed.append("time_frame")
     if not same_name(before.name, found.name):
         changed.append("name")

@@ -205,6 +205,7 @@ class Directory:
         self, device: DeviceRow, rows: Sequence[CodeRow], found: dict[str, FoundCode], result: _Comparison
     ) -> None:
         core, now = self._core, self._core.clock.now()
+        keeps = devices.report_of(device).keeps_schedules
         await asyncio.sleep(0)
         for row in rows:
             there = found.get(row.ref)
@@ -218,7 +219,7 @@ class Directory:
                     result.missing.add(row.ref)
                     result.ours_missing += row.is_managed
             if row.is_managed:
-                difference = plan.difference(code_state.planned(core, row), there)
+                difference = plan.difference(code_state.planned(core, row), there, keeps_schedules=keeps)
                 if difference is not None:
                     result.differences.append(difference)
                 if there is not None and row.held_sealed and not row.takes_over and row.is_claimed != there.is_claimed:

@@ -16,30 +16,22 @@ import asyncio
 import random
 from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
 from doorward.core import (
-    actions,
     backup_pool,
-    breaker,
-    changed_codes,
     code_state,
     devices,
-    events,
-    found_codes,
-    pins,
+    outcomes,
     plan,
     problems,
 )
 from doorward.core.context import Core
 from doorward.providers.base import (
     DeviceReport,
-    DuplicateCode,
     NotAuthorized,
     NotOurs,
-    OutcomeUnknown,
     ProgramsCodes,
     ProgramsManyCodes,
     ProviderError,
@@ -51,11 +43,8 @@ from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store import due
 from doorward.store.access_codes import CodeRow
-from doorward.store.db import Tx
 from doorward.store.devices import DeviceRow
 from doorward.store.due import DueRow
-from doorward.wire.events import access_code as event
-from doorward.wire.time import iso, iso_or_none
 from doorward.work import follow
 from doorward.work.directory import Directory
 from doorward.work.links import Links
@@ -79,8 +68,6 @@ OWN_ECHO_MS = 3_000
 """How long after a write of ours a device still speaks of it."""
 TOGETHER = 40
 """New codes in one go: bounds how long the first of them waits for its outcome to be written."""
-BACKOFF_S = (2, 5, 15, 60, 300, 900)
-"""Pauses after a failed step; the widest ones after a look that failed."""
 
 
 def pause_s(error: ProviderError, tries: int, jitter: Callable[[float, float], float] = random.uniform) -> float:
@@ -88,7 +75,7 @@ def pause_s(error: ProviderError, tries: int, jitter: Callable[[float, float], f
     that failed together are not asked together again. A login that was refused is tried rarely (`work.follow`)."""
     if isinstance(error, NotAuthorized) and error.missing is None and tries + 1 >= follow.REFUSALS:
         return follow.pause_s(follow.Phase.SHUT_OUT, tries, jitter)
-    return follow.SHORTEST_S + jitter(0.0, BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
+    return follow.SHORTEST_S + jitter(0.0, outcomes.BACKOFF_S[min(tries, len(outcomes.BACKOFF_S) - 1)])
 
 
 class Reconciler:
@@ -175,6 +162,9 @@ class Reconciler:
             failed = True
             again_at = core.clock.now() + round(pause_s(exc, row.attempt) * 1000)
             await core.db.write(devices.trouble, core, row.workspace_id, row.subject_id, exc)
+            device = await device_store.get(core.db.read, row.workspace_id, row.subject_id)
+            if device is not None:
+                await self._tell_late(device)
         except Exception:
             failed = True
             again_at = core.clock.now() + 30_000
@@ -236,16 +226,25 @@ class Reconciler:
             fresh = [s for s in steps if isinstance(s, plan.Set) and s.code.held is None]
             if len(fresh) > 1:
                 steps = [s for s in steps if s not in fresh]
-                retry += await self._set_many(row, link, [(s, codes[s.code.code_id]) for s in fresh])
+                retry += await self._set_many(row, report, link, [(s, codes[s.code.code_id]) for s in fresh])
         for step in steps:
             at = await self._step(row, report, link, step, codes[step.code.code_id])
             if at is not None:
                 retry.append(at)
         await backup_pool.tell(core, row)
+        if retry:
+            await self._tell_late(row)
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
         read_at = self._directory.next_at(device_id, reading)
         times = [read_at, *retry, *(at for at in (wake, change) if at is not None)]
         return max(min(times), now + 20)
+
+    async def _tell_late(self, device: DeviceRow) -> None:
+        """What is not done long after it should be is told to be late."""
+        core, now = self._core, self._core.clock.now()
+        work = await store.needing_work(core.db.read, device.workspace_id, device.device_id, now)
+        if any(outcomes.is_late(code, now) for code in work):
+            await core.db.write(outcomes.tell_late, core, device)
 
     async def _portion(
         self, device: DeviceRow, report: DeviceReport, steps: list[plan.Step], now: int
@@ -269,54 +268,56 @@ class Reconciler:
     # ------------------------------------------------------------ steps
 
     async def _set_many(
-        self, device: DeviceRow, link: ProgramsManyCodes, fresh: list[tuple[plan.Set, CodeRow]]
+        self, device: DeviceRow, report: DeviceReport, link: ProgramsManyCodes, fresh: list[tuple[plan.Set, CodeRow]]
     ) -> list[int]:
         """Set new codes together; when to try those again that were refused."""
         core = self._core
         retry = []
         for start in range(0, len(fresh), TOGETHER):
             part = fresh[start : start + TOGETHER]
-            wanted = [_wanted(row, step) for step, row in part]
-            outcomes = await link.set_codes(device.ref, wanted)
+            began_at = core.clock.now()
+            wanted = [_wanted(row, step, report) for step, row in part]
+            found = await link.set_codes(device.ref, wanted)
             self._wrote_at[device.device_id] = core.clock.now()
             good = [
                 (row, step.code.wanted)
-                for (step, row), outcome in zip(part, outcomes, strict=True)
+                for (step, row), outcome in zip(part, found, strict=True)
                 if isinstance(outcome, Written) and step.code.wanted is not None
             ]
-            await core.db.write(self._are_set, device, good)
-            for (_, row), outcome in zip(part, outcomes, strict=True):
+            await core.db.write(outcomes.are_set, core, device, good, began_at)
+            for (_, row), outcome in zip(part, found, strict=True):
                 if isinstance(outcome, ProviderError):
-                    at = await core.db.write(self._failed, device, row, outcome, False)
+                    at = await core.db.write(outcomes.failed, core, device, row, outcome, "set", began_at)
                     retry += [at] if at is not None else []
         return retry
-
-    async def _are_set(self, tx: Tx, device: DeviceRow, done: list[tuple[CodeRow, plan.Content]]) -> None:
-        for row, content in done:
-            await self._is_set(tx, device, row, content)
 
     async def _step(
         self, device: DeviceRow, report: DeviceReport, link: ProgramsCodes, step: plan.Step, row: CodeRow
     ) -> int | None:
         """Carry out a step; when to try again, if it failed for a reason of its own."""
         core = self._core
+        began_at = core.clock.now()
         try:
             match step:
                 case plan.Set():
                     wanted = step.code.wanted
                     assert wanted is not None
-                    await link.set_code(device.ref, _wanted(row, step))
-                    await core.db.write(self._is_set, device, row, wanted)
+                    await link.set_code(device.ref, _wanted(row, step, report))
+                    await core.db.write(outcomes.is_set, core, device, row, wanted, began_at)
                 case plan.Begin():
-                    await core.db.write(self._begins, device, row)
+                    await core.db.write(outcomes.begins, core, device, row)
+                case plan.Withdraw():
+                    await self._remove(device, link, row)
+                    await core.db.write(outcomes.is_withdrawn, core, device, row, began_at)
                 case plan.Remove():
                     if await self._is_over(row):
                         await self._remove(device, link, row)
-                        await core.db.write(self._is_removed, device, row)
+                        await core.db.write(outcomes.is_removed, core, device, row, began_at)
         except ProviderError as exc:
             if problems.device_code(exc):
                 raise  # the device's own state: it is not this code's fault
-            return await core.db.write(self._failed, device, row, exc, isinstance(step, plan.Remove))
+            name = {plan.Set: "set", plan.Withdraw: "withdraw"}.get(type(step), "remove")
+            return await core.db.write(outcomes.failed, core, device, row, exc, name, began_at)
         return None
 
     @staticmethod
@@ -340,161 +341,9 @@ class Reconciler:
             return False
         return True
 
-    @staticmethod
-    async def _locked(tx: Tx, workspace_id: str, device_id: str, access_code_id: str) -> CodeRow | None:
-        """The code as it is now, and stays until the transaction ends."""
-        await tx.lock("device", workspace_id, device_id)
-        return await store.get(tx, workspace_id, access_code_id)
 
-    async def _is_set(self, tx: Tx, device: DeviceRow, before: CodeRow, content: plan.Content) -> None:
-        """The device holds this revision now."""
-        core = self._core
-        row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
-        if row is None:
-            return
-        now = core.clock.now()
-        current = row.revision == before.revision
-        future = content.starts_at is not None and content.starts_at > now
-        held = code_state.held_of(core, row)
-        values: dict[str, Any] = {"held_sealed": code_state.seal_held(core, content), "held_revision": before.revision}
-        if current:
-            values |= {
-                "status": "unset" if future else "set",
-                "errors_json": "[]",
-                "warnings_json": problems.without(
-                    row.warnings_json, "delay_in_setting_on_device", code_state.IN_EFFECT, code_state.INTERFERENCE
-                ),
-                "external_sealed": None,
-                "failures": 0,
-                "retry_at": 0,
-            }
-        about = {"access_code_id": row.access_code_id, **events.about_device(device)}
-        if row.takes_over:
-            values |= {"takes_over": 0, "is_claimed": 0}
-            await events.emit(tx, core, row.workspace_id, event.AccessCodeUnmanagedConvertedToManaged(**about))
-        row = await store.change(tx, row, **values)
-        if held is None and row.is_wanted:
-            cls = event.AccessCodeScheduledOnDevice if future else event.AccessCodeSetOnDevice
-            await events.emit(tx, core, row.workspace_id, cls(code=content.pin, **about))
-        elif held is not None:
-            await self._tell_changes(tx, row, held, content, about)
-            was_future = held.starts_at is not None and before.status == "unset"
-            if was_future and not future:
-                await events.emit(tx, core, row.workspace_id, event.AccessCodeSetOnDevice(code=content.pin, **about))
-        if current:
-            await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
-
-    async def _tell_changes(
-        self, tx: Tx, row: CodeRow, old: plan.Content, new: plan.Content, about: dict[str, Any]
-    ) -> None:
-        core = self._core
-        told: list[tuple[str, Any, dict[str, Any], dict[str, Any]]] = []
-        if old.name != new.name:
-            told.append(("name", event.AccessCodeNameChanged, {"name": old.name}, {"name": new.name}))
-        if old.pin != new.pin:
-            told.append(("code", event.AccessCodeCodeChanged, {"code": old.pin}, {"code": new.pin}))
-        if (old.starts_at, old.ends_at) != (new.starts_at, new.ends_at):
-            before, after = (
-                {"starts_at": iso_or_none(c.starts_at), "ends_at": iso_or_none(c.ends_at)} for c in (old, new)
-            )
-            told.append(("time frame", event.AccessCodeTimeFrameChanged, before, after))
-        if not told:
-            return
-        reason = "The device holds the change that was asked for."
-        await events.emit(tx, core, row.workspace_id, event.AccessCodeChanged(change_reason=reason, **about))
-        for what, cls, before, after in told:
-            changed = cls(description=f"The access code's {what} was changed.", from_=before, to=after, **about)
-            await events.emit(tx, core, row.workspace_id, changed)
-
-    async def _begins(self, tx: Tx, device: DeviceRow, before: CodeRow) -> None:
-        """A scheduled code opens the door from now on."""
-        core = self._core
-        row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
-        if row is None or row.status == "set" or row.revision != before.revision:
-            return
-        row = await store.change(tx, row, status="set")
-        about = events.about_device(device)
-        pin = pins.pin_of(core, row) or ""
-        begun = event.AccessCodeSetOnDevice(access_code_id=row.access_code_id, code=pin, **about)
-        await events.emit(tx, core, row.workspace_id, begun)
-
-    async def _is_removed(self, tx: Tx, device: DeviceRow, before: CodeRow) -> None:
-        """The device has let go of it: its life is over."""
-        core = self._core
-        row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
-        if row is None:
-            return
-        if row.is_wanted and row.revision != before.revision:
-            # It was given more time while we removed it: the next look sets it again.
-            await store.change(tx, row, held_sealed=None, held_revision=None, external_sealed=None, status="setting")
-            return
-        if not row.is_managed:
-            await found_codes.forget_gone(tx, core, device, [row])
-            return
-        about = {"access_code_id": row.access_code_id, **events.about_device(device)}
-        if row.held_sealed is not None and not row.is_claimed:
-            await events.emit(tx, core, row.workspace_id, event.AccessCodeRemovedFromDevice(**about))
-        await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
-        await store.delete(tx, row.workspace_id, row.access_code_id)
-        await changed_codes.release(tx, core, device)
-        pin = pins.pin_of(core, row)
-        await events.emit(tx, core, row.workspace_id, event.AccessCodeDeleted(code=pin, **about))
-
-    async def _failed(
-        self, tx: Tx, device: DeviceRow, before: CodeRow, error: ProviderError, removing: bool
-    ) -> int | None:
-        """A step failed for a reason of the code's own. Said once; tried again later where that can help."""
-        core = self._core
-        row = await self._locked(tx, before.workspace_id, before.device_id, before.access_code_id)
-        if row is None:
-            return None
-        if isinstance(error, OutcomeUnknown) and not removing and row.held_sealed is not None:
-            row = await store.change(tx, row, held_revision=code_state.IN_DOUBT)
-        if row.revision != before.revision:
-            return None
-        if isinstance(error, NotOurs) and (row.is_managed and row.takes_over if row.is_wanted else not row.is_managed):
-            await found_codes.give_up(tx, core, device, row, error)
-            return None
-        now = core.clock.now()
-        code = problems.code_error(error, removing=removing)
-        known = problems.read(row.errors_json)
-        is_news = code not in {issue.code for issue in known}
-        # The failure before is old; that somebody else changed the code stands until it is repaired.
-        errors = problems.write([one for one in known if one.code in (code, code_state.CONFLICT)])
-        failures = row.failures + 1
-        pause = BACKOFF_S[min(row.failures, len(BACKOFF_S) - 1)] * 1000
-        retry_at = now + pause if problems.can_retry(error) or removing else 2**62
-        text, data, struck = error.message, {}, breaker.read(row.breaker_json)
-        if not removing:
-            # What should be gone is tried on and on: it may still open the door.
-            struck = breaker.strike(struck, now)
-            if struck.is_open(now):
-                retry_at = max(retry_at, struck.open_until)
-            if struck.is_open(now) and problems.can_retry(error):
-                text += f" It failed again and again; the next try is at {iso(retry_at)}, or when it is changed."
-        if isinstance(error, DuplicateCode) and error.ref is not None:
-            other = await store.find_by_ref(tx, row.workspace_id, row.device_id, error.ref.lower())
-            if other is not None:
-                data[f"{'managed' if other.is_managed else 'unmanaged'}_access_code_id"] = other.access_code_id
-        retry_at = changed_codes.not_past_end(row, retry_at, now)
-        row = await store.change(
-            tx,
-            row,
-            errors_json=problems.with_issue(errors, code, text, now, **data),
-            failures=failures,
-            breaker_json=breaker.write(struck),
-            retry_at=retry_at,
-        )
-        if is_news:
-            cls = event.AccessCodeFailedToRemoveFromDevice if removing else event.AccessCodeFailedToSetOnDevice
-            about = events.about_device(device) | code_state.issues_of(row, device)
-            await events.emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about))
-        await actions.finish_level(tx, core, row.workspace_id, row.access_code_id, error=problems.attempt_error(error))
-        return retry_at if retry_at < 2**62 else None
-
-
-def _wanted(row: CodeRow, step: plan.Set) -> WantedCode:
-    """What the device should hold, in the driver's words."""
+def _wanted(row: CodeRow, step: plan.Set, report: DeviceReport) -> WantedCode:
+    """What the device should hold, in the driver's words. Without a schedule where the device keeps none."""
     content = step.code.wanted
     assert content is not None
     return WantedCode(
@@ -502,7 +351,7 @@ def _wanted(row: CodeRow, step: plan.Set) -> WantedCode:
         ref=row.ref,
         name=content.name or "Access code",
         pin=content.pin,
-        starts_at=content.starts_at,
-        ends_at=content.ends_at,
+        starts_at=content.starts_at if report.keeps_schedules else None,
+        ends_at=content.ends_at if report.keeps_schedules else None,
         takes_over=TakeOver(row.takes_over),
     )

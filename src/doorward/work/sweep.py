@@ -1,13 +1,14 @@
 """Ends what ran out of time, and drops what is old.
 
-Which rows: attempts past their deadline, remembered device events, what devices noted. Woken by time alone. If it dies
+Which rows: attempts past their deadline, remembered device events, what devices noted, and
+what was tried at them. Woken by time alone. If it dies
 half way: the next round does the rest. If two run: ending an attempt twice changes nothing.
 """
 
 import structlog
 
 from doorward.core.context import Core
-from doorward.store import device_log, devices
+from doorward.store import code_log, device_log, devices
 from doorward.work.commands import close_orphans
 
 log = structlog.get_logger()
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 EVERY_S = 1.0
 REMEMBER_EVENTS_MS = 30 * 24 * 3_600_000
 KEEP_NOTES_MS = 7 * 24 * 3_600_000
+KEEP_TRIES_MS = 90 * 24 * 3_600_000
 CLEAN_EVERY = 3600
 """Rounds between cleanings."""
 
@@ -30,6 +32,7 @@ async def run(core: Core) -> None:
             if rounds % CLEAN_EVERY == 0:
                 await core.db.write(devices.forget_events, core.clock.now() - REMEMBER_EVENTS_MS)
                 await core.db.write(device_log.forget, core.clock.now() - KEEP_NOTES_MS)
+                await core.db.write(code_log.forget, core.clock.now() - KEEP_TRIES_MS)
         except Exception:
             log.exception("sweeping failed")
         rounds += 1

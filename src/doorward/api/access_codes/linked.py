@@ -32,7 +32,7 @@ class CreateMultiple(Params):
     name: Name | None = None
     """Their name."""
     prefer_native_scheduling: bool | None = None
-    """Let the devices hold the schedule (they always do where they can)."""
+    """False: have them set on the devices when they begin, not ahead of time."""
     preferred_code_length: float | None = None
     """Digits of a chosen PIN."""
     starts_at: Instant | None = None
@@ -54,6 +54,7 @@ async def create_multiple(req: Request, p: CreateMultiple) -> dict[str, Any]:
         is_external_modification_allowed=bool(p.is_external_modification_allowed or p.allow_external_modification),
         attempt_for_offline_device=p.attempt_for_offline_device,
         use_backup_access_code_pool=bool(p.use_backup_access_code_pool),
+        prefer_native_scheduling=p.prefer_native_scheduling is not False,
     )
     otherwise = p.behavior_when_code_cannot_be_shared
     rows = await req.write(linked_codes.create, req.core, req.workspace, wish, p.device_ids, otherwise)

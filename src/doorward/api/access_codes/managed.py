@@ -51,7 +51,7 @@ class Create(Params):
     name: Name | None = None
     """Its name."""
     prefer_native_scheduling: bool | None = None
-    """Let the device hold the schedule (it always does where it can)."""
+    """False: have it set on the device when it begins, not ahead of time."""
     preferred_code_length: float | None = None
     """Digits of a chosen PIN."""
     starts_at: Instant | None = None
@@ -83,6 +83,7 @@ async def create(req: Request, p: Create) -> dict[str, Any]:
         common_code_key=p.common_code_key,
         attempt_for_offline_device=p.attempt_for_offline_device,
         use_backup_access_code_pool=bool(p.use_backup_access_code_pool),
+        prefer_native_scheduling=p.prefer_native_scheduling is not False,
         is_offline_access_code=bool(p.is_offline_access_code or p.use_offline_access_code),
         is_one_time_use=bool(p.is_one_time_use),
     )
@@ -197,7 +198,7 @@ class Update(Params):
     name: Name | None = None
     """Its new name."""
     prefer_native_scheduling: bool | None = None
-    """Let the device hold the schedule (it always does where it can)."""
+    """False: have it set on the device when it begins, not ahead of time."""
     preferred_code_length: float | None = None
     """Without effect: give the new PIN itself."""
     starts_at: Instant | None = None
@@ -233,6 +234,7 @@ async def update(req: Request, p: Update) -> dict[str, Any]:
         is_external_modification_allowed=p.allow_external_modification if allowed is None else allowed,
         attempt_for_offline_device=p.attempt_for_offline_device,
         use_backup_access_code_pool=p.use_backup_access_code_pool,
+        prefer_native_scheduling=p.prefer_native_scheduling,
     )
     _, attempt = await req.write(rules.change, req.core, req.workspace, wish)
     attempt = await settled(req, attempt, p.sync)

@@ -22,13 +22,13 @@ ALTER TABLE events ADD COLUMN actor TEXT;
 -- What was tried at devices, and what came of it: a code's timeline beside its events. `data_json` holds no PIN.
 CREATE TABLE code_log (
   workspace_id TEXT NOT NULL REFERENCES workspaces (workspace_id),
-  device_id TEXT NOT NULL,
   access_code_id TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  began_at BIGINT NOT NULL,
+  ended_at BIGINT NOT NULL,
   entry_id TEXT NOT NULL,
-  occurred_at BIGINT NOT NULL,
-  name TEXT NOT NULL,
   data_json TEXT NOT NULL,
-  PRIMARY KEY (workspace_id, entry_id)
+  PRIMARY KEY (workspace_id, access_code_id, ended_at, entry_id)
 );
-CREATE INDEX code_log_code ON code_log (workspace_id, access_code_id, occurred_at);
-CREATE INDEX code_log_device ON code_log (workspace_id, device_id, occurred_at);
+CREATE INDEX code_log_device ON code_log (workspace_id, device_id, ended_at, entry_id);
+CREATE INDEX code_log_old ON code_log (ended_at);
