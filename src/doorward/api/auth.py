@@ -70,15 +70,15 @@ class Authenticator:
         found = await workspaces.find_key(self._core.db.read, short)
         if found is None or not same_hash(found[0], hash_long(long)):
             raise Unauthorized("API key not found.")
-        return Caller("A", found[1])
+        return Caller("A", found[2], f"api_key:{found[1]}")
 
     async def _find_personal(self, short: str, long: str, workspace_id: str) -> Caller:
         found = await workspaces.find_token(self._core.db.read, short)
-        if found is None or not same_hash(found, hash_long(long)):
+        if found is None or not same_hash(found[0], hash_long(long)):
             raise Unauthorized("Access token not found.")
         if not workspace_id:
             return Caller("N", None)
         workspace = await workspaces.get(self._core.db.read, workspace_id)
         if workspace is None:
             raise WorkspaceOfHeaderNotFound(data={"workspace_id": workspace_id[:64]})
-        return Caller("A", workspace)
+        return Caller("A", workspace, f"token:{found[1]}")

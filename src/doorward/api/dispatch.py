@@ -7,6 +7,7 @@ handler did not expect is a bug, logged with that id, and answered as a 500 that
 This is plain ASGI: a framework's routing and request objects would cost more than the work itself.
 """
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -35,6 +36,7 @@ from doorward.store.db import StoreUnavailable
 
 log = structlog.get_logger()
 
+MOST_ACTORS = 10_000
 MOST_BODY = 1024 * 1024
 CORS_HEADERS = (
     b"authorization, content-type, accept, accept-version, content-length, content-md5, date, user-agent, "
@@ -58,6 +60,7 @@ class Api:
         self._core = core
         self._commands = commands
         self._authenticate = Authenticator(core)
+        self._cores: dict[str, Core] = {}
         self._table: dict[str, Route] = {**not_yet(), **ROUTES}
 
     def find(self, path: str) -> Route | None:
@@ -102,7 +105,7 @@ class Api:
         values = await self._values(route, scope, headers, receive)
         params = route.check(values)
         request = Request(
-            core=self._core,
+            core=self._core if caller.actor is None else self._core_of(caller.actor),
             commands=self._commands,
             caller=caller,
             base_url=base_url(self._core.config.public_url, scope, headers),
@@ -113,6 +116,15 @@ class Api:
         if isinstance(reply, File):
             return reply
         return _encoder.encode({**reply, "ok": True} if reply else {"ok": True})
+
+    def _core_of(self, actor: str) -> Core:
+        """The parts, for what this caller asks to be done."""
+        core = self._cores.get(actor)
+        if core is None:
+            if len(self._cores) >= MOST_ACTORS:
+                self._cores.clear()
+            core = self._cores[actor] = dataclasses.replace(self._core, actor=actor)
+        return core
 
     @staticmethod
     async def _values(route: Route, scope: Any, headers: Mapping[bytes, bytes], receive: Any) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Caller:
     """The credential's letter (see api/route.py)."""
     workspace: WorkspaceRow | None
     """None: a personal access token without a workspace, or nobody."""
+    actor: str | None = None
+    """As `core.context` names whoever asks."""
 
 
 @dataclass(slots=True)

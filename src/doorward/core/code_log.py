@@ -43,6 +43,7 @@ async def add(
         device_id=row.device_id,
         began_at=began_at,
         ended_at=now,
+        start_id=new_id(),
         entry_id=new_id(),
         data_json=msgspec.json.encode(data).decode(),
     )

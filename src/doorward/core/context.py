@@ -25,3 +25,5 @@ class Core:
     providers: Mapping[str, Provider]
     process_id: str
     """Names this process in leases; new at every start."""
+    actor: str | None = None
+    """Who asked for what is done, as `api_key:<id>` or `token:<id>`; None: this server by itself."""

@@ -45,6 +45,7 @@ async def emit(tx: Tx, core: Core, workspace_id: str, event: Event, *, occurred_
             body_json=msgspec.json.encode(body).decode(),
             secret_sealed=core.vault.seal_json(secret, SEALED) if secret else None,
             created_at=now,
+            actor=core.actor,
         ),
     )
 

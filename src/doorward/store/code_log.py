@@ -13,7 +13,10 @@ class EntryRow(msgspec.Struct, frozen=True):
     device_id: str
     began_at: int
     ended_at: int
+    start_id: str
+    """Names its beginning."""
     entry_id: str
+    """Names its end."""
     data_json: str
 
 
@@ -21,11 +24,12 @@ async def add(tx: Tx, row: EntryRow) -> None:
     await tx.run(insert("code_log", EntryRow), *msgspec.structs.astuple(row))
 
 
-async def newest(read: Reader, where: Where, limit: int) -> list[EntryRow]:
-    """The newest first."""
+async def newest(read: Reader, where: Where, limit: int, *, by: tuple[str, str]) -> list[EntryRow]:
+    """The newest first, `by` their beginning or their end: instant and id."""
+    at, entry_id = by
     rows = await read.all(
         f"SELECT {columns(EntryRow)} FROM code_log WHERE {where} "
-        f"ORDER BY ended_at DESC, entry_id DESC LIMIT {where.bind(limit)}",
+        f"ORDER BY {at} DESC, {entry_id} DESC LIMIT {where.bind(limit)}",
         *where.args,
     )
     return [EntryRow(*row) for row in rows]

@@ -20,6 +20,8 @@ class EventRow(msgspec.Struct, frozen=True):
     body_json: str
     secret_sealed: str | None
     created_at: int
+    actor: str | None = None
+    """Who caused it: see `core.context`."""
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -54,6 +56,16 @@ async def list_page(read: Reader, where: Where, limit: int, offset: int) -> list
         *where.args,
     )
     return [Body(*row) for row in rows]
+
+
+async def newest(read: Reader, where: Where, limit: int) -> list[EventRow]:
+    """The newest first."""
+    rows = await read.all(
+        f"SELECT {columns(EventRow)} FROM events WHERE {where} ORDER BY created_at DESC, event_id DESC "
+        f"LIMIT {where.bind(limit)}",
+        *where.args,
+    )
+    return [EventRow(*row) for row in rows]
 
 
 async def has_of_command(

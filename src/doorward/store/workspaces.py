@@ -1,8 +1,11 @@
 """Workspaces and the keys to them."""
 
+from collections.abc import Collection
+from typing import Any
+
 import msgspec
 
-from doorward.store.db import Reader, Tx, columns, insert
+from doorward.store.db import Reader, Tx, Where, columns, insert
 
 
 class WorkspaceRow(msgspec.Struct, frozen=True):
@@ -54,24 +57,33 @@ async def add(tx: Tx, row: WorkspaceRow) -> None:
     await tx.run(insert("workspaces", WorkspaceRow), *msgspec.structs.astuple(row))
 
 
-async def find_key(read: Reader, short: str) -> tuple[str, WorkspaceRow] | None:
-    """A key's hash, and its workspace."""
+async def find_key(read: Reader, short: str) -> tuple[str, str, WorkspaceRow] | None:
+    """A key's hash, its id, and its workspace."""
     row = await read.one(
-        f"SELECT k.hash, {columns(WorkspaceRow, 'w.')} FROM api_keys k "
+        f"SELECT k.hash, k.api_key_id, {columns(WorkspaceRow, 'w.')} FROM api_keys k "
         "JOIN workspaces w ON w.workspace_id = k.workspace_id WHERE k.short = $1",
         short,
     )
-    return (row[0], WorkspaceRow(*tuple(row)[1:])) if row else None
+    return (row[0], row[1], WorkspaceRow(*tuple(row)[2:])) if row else None
+
+
+async def names_of_keys(read: Reader, workspace_id: str, api_key_ids: Collection[str]) -> dict[str, str]:
+    """Ids of API keys → their names."""
+    where = Where()
+    where.add("workspace_id = {}", workspace_id)
+    where.any_of("api_key_id", sorted(api_key_ids))
+    rows: Any = await read.all(f"SELECT api_key_id, name FROM api_keys WHERE {where}", *where.args)
+    return dict(rows)
 
 
 async def add_key(tx: Tx, row: KeyRow) -> None:
     await tx.run(insert("api_keys", KeyRow), *msgspec.structs.astuple(row))
 
 
-async def find_token(read: Reader, short: str) -> str | None:
-    """A personal access token's hash."""
-    row = await read.one("SELECT hash FROM personal_access_tokens WHERE short = $1", short)
-    return row[0] if row else None
+async def find_token(read: Reader, short: str) -> tuple[str, str] | None:
+    """A personal access token's hash, and its id."""
+    row = await read.one("SELECT hash, token_id FROM personal_access_tokens WHERE short = $1", short)
+    return (row[0], row[1]) if row else None
 
 
 async def add_token(tx: Tx, row: TokenRow) -> None:

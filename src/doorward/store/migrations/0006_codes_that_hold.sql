@@ -16,7 +16,7 @@ CREATE INDEX access_codes_pool_users ON access_codes (workspace_id, device_id) W
 -- What callers know of a device that it does not tell itself: narrower lengths of PINs.
 ALTER TABLE devices ADD COLUMN constraints_json TEXT NOT NULL DEFAULT '{}';
 
--- Who caused an event: an API key's id; NULL: nobody who called.
+-- Who caused an event, as `api_key:<id>` or `token:<id>`; NULL: nobody who called.
 ALTER TABLE events ADD COLUMN actor TEXT;
 
 -- What was tried at devices, and what came of it: a code's timeline beside its events. `data_json` holds no PIN.
@@ -26,6 +26,7 @@ CREATE TABLE code_log (
   device_id TEXT NOT NULL,
   began_at BIGINT NOT NULL,
   ended_at BIGINT NOT NULL,
+  start_id TEXT NOT NULL,
   entry_id TEXT NOT NULL,
   data_json TEXT NOT NULL,
   PRIMARY KEY (workspace_id, access_code_id, ended_at, entry_id)
