@@ -18,6 +18,8 @@ START = "2000-01-01T00:00:00Z"
 FRESH = "39174620"
 """A PIN that no story uses."""
 PROMPT_S = 3
+POOL = 3
+"""Reserve codes of a device that has any."""
 REQUESTS, REQUESTS_PER_DEED, REQUESTS_PER_S = 100, 40, 2
 """What a device's small web server must bear. Half of it was the most in hundreds of stories."""
 READER_S = 31
@@ -128,6 +130,10 @@ async def wrongs(house: House) -> list[str]:
             found.append(f"door {index} is well but shows {[e['error_code'] for e in device['errors']]}")
         unit = await house.unit(index)
         expected = {c.ref for c in house.codes if c.device == index and not c.is_over(house.now)}
+        reserve = await _reserve(house, unit, index, expected)
+        if house.doors[index].has_pool is not None and len(reserve) != (POOL if house.doors[index].has_pool else 0):
+            found.append(f"door {index} holds {len(reserve)} reserve codes")
+        expected |= reserve
         for entry in unit.directory.live():
             key = entry.uuid.lower()
             if key not in house.doors[index].owners and key not in expected:
@@ -135,6 +141,19 @@ async def wrongs(house: House) -> list[str]:
         for code in house.codes:
             if code.device == index:
                 found += await _wrongs_of(house, unit, code)
+    return found
+
+
+async def _reserve(house: House, unit: Unit, index: int, known: set[str]) -> set[str]:
+    """Entries that are reserve codes, as the API says."""
+    found = set()
+    for entry in unit.directory.live():
+        key = entry.uuid.lower()
+        if key not in known and key not in house.doors[index].owners:
+            reply = await house.call("/access_codes/get", access_code_id=key)
+            shown = reply.json["access_code"] if reply.status == 200 else {}
+            if shown.get("is_backup") and shown["status"] == "set" and shown["code"] == entry.get("access.pin"):
+                found.add(key)
     return found
 
 

@@ -34,6 +34,7 @@ from .deeds_devices import (
 )
 from .deeds_found import RemoveFound, TakeOver
 from .deeds_people import OwnerAdds, OwnerEdits, OwnerMeddles, TypePin
+from .deeds_pool import Pull, SwitchPool
 from .deeds_street import MoveAway, RequireTls, SwapCertificate
 from .house import House
 from .listening import listening
@@ -67,6 +68,8 @@ CALLS: list[st.SearchStrategy[Deed]] = [
     st.builds(Move, doors, st.booleans(), dies),
     st.builds(TakeOver, doors, which, st.booleans(), dies),
     st.builds(RemoveFound, doors, which, dies),
+    st.builds(SwitchPool, doors, st.booleans(), dies),
+    st.builds(Pull, which, dies),
 ]
 DEVICES: list[st.SearchStrategy[Deed]] = [
     st.builds(Fault, doors, arms()),

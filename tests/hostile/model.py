@@ -33,6 +33,8 @@ class Code:
     """How often somebody else removed its entry."""
     edits: int = 0
     """How often somebody else changed its entry."""
+    is_backup: bool = False
+    """It was a reserve code."""
     found_as: str = ""
     """The UUID of an entry that was taken over; empty: it was made here, under its own id."""
 
@@ -65,6 +67,8 @@ class Door:
     """PINs that the owner ever gave away: the API may refuse them as long as it has not seen them go."""
     tampered: set[str] = field(default_factory=set)
     """PINs that the owner gave to entries of ours: they open until we have set them right."""
+    has_pool: bool | None = False
+    """Whether the device is to keep reserve codes; None: the server died when it was told."""
     released: int = 0
     """How often the API moved its switch on."""
     requests: int = 0

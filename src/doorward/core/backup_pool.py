@@ -12,7 +12,7 @@ Filling up and pulling are one transaction each; if the process dies in between,
 import structlog
 
 from doorward.core import access_codes as rules
-from doorward.core import breaker, devices, pins, problems
+from doorward.core import breaker, code_state, devices, pins, problems
 from doorward.core.access_codes import Wish
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
@@ -166,7 +166,14 @@ async def pull(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: str)
         pulled_for=access_code_id,
         revision=ready[0].revision + 1,
         requested_at=now,
+        status="unset" if row.starts_at is not None and row.starts_at > now else ready[0].status,
     )
+    asked = event.AccessCodeMutationsRequested(
+        access_code_id=pulled.access_code_id,
+        requested_mutations=code_state.mutations(core, pulled),
+        **about_device(device),
+    )
+    await emit(tx, core, workspace_id, asked)
     text = "A backup access code stands for this one."
     await store.change(
         tx,
