@@ -53,7 +53,8 @@ soak: dev system ## random hostile stories, new ones each time (make soak EXAMPL
 bench: install npm ## side by side with the official fake and a bare ASGI app, and 1,000 watched intercoms (a quick look: make bench ARGS=--quick)
 	@tools/system-packages.sh --optional wrk || true
 	@$(BIN)/python bench/run.py $(ARGS)
-	@exec $(BIN)/python bench/scale.py $(filter --quick,$(ARGS))
+	@$(BIN)/python bench/scale.py $(filter --quick,$(ARGS))
+	@exec $(BIN)/python bench/codes.py $(filter --quick,$(ARGS))
 
 bench-scale: install ## 10,000 watched intercoms on one process (ten minutes; other sizes: ARGS="--watched 2000")
 	@exec $(BIN)/python bench/scale.py $(or $(ARGS),--watched 10000 --tls 0 --users 0 --codes 0)

@@ -7,6 +7,7 @@ workspace, by the rules of the connect webview, as if each had been out of reach
 
 import asyncio
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,14 @@ import msgspec
 from doorward.app import make_core
 from doorward.clock import Clock
 from doorward.config import Config
-from doorward.core import accounts
+from doorward.core import access_codes as rules
+from doorward.core import accounts, code_state
 from doorward.core.context import Core
+from doorward.core.plan import Content
 from doorward.ids import new_id
 from doorward.providers.base import AccountLogin, OfferedDevice
 from doorward.store import devices, events
+from doorward.store.access_codes import CodeRow
 from doorward.store.db import Tx, Where, insert
 from doorward.store.open import open_store
 from doorward.wire.time import iso
@@ -104,6 +108,46 @@ async def _fill(data_dir: Path, connected_account_id: str, workspace_id: str, n_
 def fill(data_dir: Path, connected_account_id: str, workspace_id: str, *, n_devices: int, n_events: int) -> Filled:
     """Add devices and events."""
     return asyncio.run(_fill(data_dir, connected_account_id, workspace_id, n_devices, n_events))
+
+
+async def _fill_codes(data_dir: Path, workspace_id: str, count: int) -> list[str]:
+    config = Config.model_validate({"data_dir": data_dir})
+    clock = Clock()
+    db = await open_store(data_dir, None, clock=clock)
+    try:
+        core = make_core(config, db, clock)
+        where = Where()
+        where.add("d.workspace_id = {} AND d.ref LIKE 'bench-%'", workspace_id)
+        rows = await db.read.all(f"SELECT d.device_id FROM devices d WHERE {where}", *where.args)
+        ids = [str(row[0]) for row in rows]
+        device = await devices.get(db.read, workspace_id, ids[0])
+        assert device is not None
+        held = code_state.seal_held(core, Content("Guest", "48375961", None, None))
+        like = rules.new_row(core, device, rules.Wish(ids[0], name="Guest"), "48375961", "", None, None)
+        like = msgspec.structs.replace(like, status="set", held_revision=1, held_sealed=held)
+        sql = insert("access_codes", CodeRow)
+        for at in range(0, count, CHUNK):
+            part = []
+            for n in range(at, min(at + CHUNK, count)):
+                code_id = new_id()
+                one = msgspec.structs.replace(
+                    like,
+                    access_code_id=code_id,
+                    ref=code_id,
+                    device_id=ids[n % len(ids)],
+                    code_hash=secrets.token_hex(len(core.vault.digest("pin", "")) // 2),
+                    created_at=like.created_at + n,
+                )
+                part.append(msgspec.structs.astuple(one))
+            await db.write(_many, sql, part)
+        return ids
+    finally:
+        await db.close()
+
+
+def fill_codes(data_dir: Path, workspace_id: str, count: int) -> list[str]:
+    """Add access codes that are set already, spread over the devices that `fill` has added; their ids."""
+    return asyncio.run(_fill_codes(data_dir, workspace_id, count))
 
 
 # ---------------------------------------------------------------- intercoms at addresses

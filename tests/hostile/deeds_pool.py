@@ -69,5 +69,7 @@ class Pull:
         asked = [(pulled["code"], (None, None)), (pulled["code"], code.frame)]
         new = Code(house.number(), code.device, pulled_id, code.name, pulled["code"], code.frame, asked=asked)
         new.is_backup = True
+        # Somebody may have removed it while nobody knew of it.
+        new.removals = int((await house.unit(code.device)).directory.find(pulled_id) is None)
         await judge_rejection(house, new)
         house.codes.append(new)
