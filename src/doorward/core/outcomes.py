@@ -5,6 +5,7 @@ was asked for meanwhile stands, and the next look does it. If the process dies b
 the row does not know yet; the same step then finds it there already, and nothing is announced twice.
 """
 
+import random
 from typing import Any
 
 from doorward.core import (
@@ -28,8 +29,10 @@ from doorward.store.devices import DeviceRow
 from doorward.wire.events import access_code as event
 from doorward.wire.time import iso, iso_or_none
 
+SHORTEST_S = 0.5
 BACKOFF_S = (2, 5, 15, 60, 300, 900)
-"""Pauses after a failed step; the widest ones after a look that failed."""
+"""The widest pauses after a failed step, or a look that failed; drawn at random (full jitter), so that what failed
+together is not tried again together."""
 LATE_MS = 300_000
 """What is not done so long after it should be is told to be late."""
 LATE_SET, LATE_REMOVED = "delay_in_setting_on_device", "delay_in_removing_from_device"
@@ -181,7 +184,8 @@ async def failed(
     # The failure before is old; that somebody else changed the code stands until it is repaired.
     errors = problems.write([one for one in known if one.code in (code, code_state.CONFLICT)])
     failures = row.failures + 1
-    pause = BACKOFF_S[min(row.failures, len(BACKOFF_S) - 1)] * 1000
+    widest = BACKOFF_S[min(row.failures, len(BACKOFF_S) - 1)]
+    pause = round((SHORTEST_S + random.uniform(0.0, widest)) * 1000)  # noqa: S311 - spreads tries, hides nothing
     retry_at = now + pause if problems.can_retry(error) or removing else NEVER
     text, data, struck = error.message, {}, breaker.read(row.breaker_json)
     if not removing:
