@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import structlog
 from starlette.applications import Starlette
@@ -41,6 +41,9 @@ from doorward.work.commands import Commander, close_orphans
 from doorward.work.links import Links
 from doorward.work.reconcile import Reconciler
 from doorward.work.watch import Watcher
+
+if TYPE_CHECKING:
+    from doorward.store.ownership import Ownership
 
 log = structlog.get_logger()
 
@@ -80,10 +83,15 @@ def make_core(config: Config, db: Database, clock: Clock) -> Core:
 
 
 @asynccontextmanager
-async def running(config: Config, clock: Clock | None = None) -> AsyncIterator[Server]:
-    """The process that has the devices: store open, loops started. Leaving it drains and closes everything."""
+async def running(
+    config: Config, clock: Clock | None = None, owner: "Ownership | None" = None
+) -> AsyncIterator[Server]:
+    """The process that has the devices: store open, loops started. Leaving it drains and closes everything.
+
+    `owner`: that no other server works on the database was made sure of already.
+    """
     clock = clock or Clock()
-    db = await open_store(config.data_dir, config.database_url, clock=clock)
+    db = await open_store(config.data_dir, config.database_url, clock=clock, owner=owner)
     try:
         core = make_core(config, db, clock)
         await db.write(first_sandbox, clock.now())

@@ -84,6 +84,9 @@ def serve(
     data_dir: DataDir = None,
     database_url: DatabaseUrl = None,
     workers: Annotated[int | None, typer.Option(help="Processes; above 1 needs PostgreSQL.")] = None,
+    standby: Annotated[
+        bool | None, typer.Option("--standby", help="Wait for another server to end, and take over; needs PostgreSQL.")
+    ] = None,
     public_url: Annotated[str | None, typer.Option(help="The address users reach this server at.")] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
     log_format: Annotated[str | None, typer.Option(help="text or json.")] = None,
@@ -99,6 +102,7 @@ def serve(
             data_dir=data_dir,
             database_url=database_url,
             workers=workers,
+            standby=standby,
             public_url=public_url,
             log_level=log_level,
             log_format=log_format,

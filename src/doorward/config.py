@@ -33,6 +33,8 @@ class Config(BaseSettings):
     """`postgresql://…`: use PostgreSQL instead of SQLite in the data directory."""
     workers: int = Field(1, ge=1, le=64)
     """Processes. More than one needs PostgreSQL."""
+    standby: bool = False
+    """When another server works on the database, wait until it ends, and take over. Needs PostgreSQL."""
     public_url: str | None = None
     """The address users reach this server at, when it differs from what they type (a proxy). Default: as requested."""
     secret_key: str | None = Field(None, repr=False)

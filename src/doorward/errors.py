@@ -10,7 +10,7 @@ ApiError
 ├ TooLarge (413)
 ├ RateLimited (429)
 ├ NotImplementedYet (501)
-└ Unavailable (503)       the database does not answer
+└ Unavailable (503)       the database does not answer; StandingBy
 """
 
 from collections.abc import Mapping
@@ -269,3 +269,11 @@ class Unavailable(ApiError):
 
     status = 503
     type = "service_unavailable"
+
+
+class StandingBy(Unavailable):
+    """Another server has the devices, and this one stands by to take over. Ask that one, or try again."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"retry-after": "1"}

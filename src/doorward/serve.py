@@ -7,10 +7,10 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 import uvicorn
@@ -21,9 +21,11 @@ from doorward.config import Config
 from doorward.core.workspaces import starter_key
 from doorward.crypto import VaultError
 from doorward.log import configure
+from doorward.standby import Front, Turn, wait_for_devices
 from doorward.store.db import StoreError
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 DRAIN_S = 20
 RESTART_PAUSE_S = 0.5
@@ -54,20 +56,29 @@ def serve(config: Config) -> None:
             "--workers above 1 needs PostgreSQL (--database-url): on SQLite one process owns every write. "
             "One process serves thousands of requests a second."
         )
+    if config.standby and not config.database_url:
+        refuse(
+            "--standby needs PostgreSQL (--database-url): a SQLite file belongs to one server on one machine. "
+            "Let a supervisor start that server again when it ends."
+        )
     sock = listen(config)
+    turn = Turn()
     if config.workers == 1:
-        _serve_here(config, [sock], greet=True)
+        _serve_here(config, [sock], turn, greet=True)
         return
-    _supervise(config, sock)
+    _supervise(config, sock, turn)
 
 
 def _serve_here(
-    config: Config, sockets: list[socket.socket], *, greet: bool, device_process: str | None = None
+    config: Config, sockets: list[socket.socket], turn: Turn, *, greet: bool, device_process: str | None = None
 ) -> None:
     """Serve in this process; `device_process` None: this is the one that has the devices."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(config, sockets, greet=greet, device_process=device_process))
+            if config.standby:
+                runner.run(_serve_in_turn(config, sockets, turn, greet=greet, device_process=device_process))
+            else:
+                runner.run(_serve(config, sockets, greet=greet, device_process=device_process))
     except (StoreError, VaultError) as exc:
         refuse(str(exc))
 
@@ -88,36 +99,95 @@ class WebServer(uvicorn.Server):
         yield
 
 
+def _web_server(app: Any) -> WebServer:
+    """What speaks HTTP. From here on a signal asks it to end."""
+    web = WebServer(
+        uvicorn.Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # --public-url says what users see
+            timeout_graceful_shutdown=DRAIN_S,
+            timeout_keep_alive=65,
+            backlog=2048,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, web.handle_exit, number, None)
+    return web
+
+
 async def _serve(config: Config, sockets: list[socket.socket], *, greet: bool, device_process: str | None) -> None:
     async with running(config) if device_process is None else reading(config, device_process) as server:
-        web = WebServer(
-            uvicorn.Config(
-                server.app,
-                http="httptools",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,  # --public-url says what users see
-                timeout_graceful_shutdown=DRAIN_S,
-                timeout_keep_alive=65,
-                backlog=2048,
-            )
-        )
         if greet:
             await _greet(config, server, sockets[0])
-        # What was made so far stays: the collector need not look at it again.
-        gc.freeze()
-        gc.set_threshold(*COLLECT)
-        gc.enable()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, web.handle_exit, number, None)
-        await web.serve(sockets=sockets)
-        # The memory ends with the process: looking through it for garbage would take seconds with many devices.
-        gc.disable()
-        gc.freeze()
+        _keep_what_is_there()
+        await _web_server(server.app).serve(sockets=sockets)
+        _forget_garbage()
+
+
+async def _serve_in_turn(
+    config: Config, sockets: list[socket.socket], turn: Turn, *, greet: bool, device_process: str | None
+) -> None:
+    """As `_serve`, but listening from the start, and with the devices once no other server has them.
+
+    The waiting ends with a signal; a start that has begun is finished, and then everything is closed again.
+    """
+    front = Front(turn)
+    web = _web_server(front)
+    gc.enable()
+    serving = asyncio.ensure_future(web.serve(sockets=sockets))
+    try:
+        if device_process is None:
+            owner = await _unless(serving, wait_for_devices(config))
+            if owner is None:
+                return
+            role = running(config, owner=owner)
+        else:
+            if not await _unless(serving, turn.wait()):
+                return
+            role = reading(config, device_process)
+        async with role as server:
+            front.open(server.app)
+            if device_process is None:
+                turn.begin()
+                log.info("this server has the devices now")
+            if greet and not web.should_exit:  # else the socket is closed already
+                await _greet(config, server, sockets[0])
+            _keep_what_is_there()
+            await serving
+            _forget_garbage()
+    finally:
+        web.should_exit = True
+        await serving
+
+
+async def _unless(ended: asyncio.Future[None], work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` gives; None when `ended` comes first."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait((ended, task), return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait((task,))
+    return None if task.cancelled() else task.result()
+
+
+def _keep_what_is_there() -> None:
+    """What was made so far stays: the collector need not look at it again."""
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
+    gc.enable()
+
+
+def _forget_garbage() -> None:
+    """The memory ends with the process: looking through it for garbage would take seconds with many devices."""
+    gc.disable()
+    gc.freeze()
 
 
 async def _greet(config: Config, server: Server, sock: socket.socket) -> None:
@@ -138,7 +208,7 @@ async def _greet(config: Config, server: Server, sock: socket.socket) -> None:
     sys.stdout.flush()
 
 
-def _supervise(config: Config, sock: socket.socket) -> None:
+def _supervise(config: Config, sock: socket.socket, turn: Turn) -> None:
     """Keep N processes alive on the shared socket and database. The first of them has the devices."""
     inner = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     inner.bind(("127.0.0.1", 0))
@@ -155,9 +225,9 @@ def _supervise(config: Config, sock: socket.socket) -> None:
             status = 1
             try:
                 if has_devices:
-                    _serve_here(config, [sock, inner], greet=greet)
+                    _serve_here(config, [sock, inner], turn, greet=greet)
                 else:
-                    _serve_here(config, [sock], greet=False, device_process=device_process)
+                    _serve_here(config, [sock], turn, greet=False, device_process=device_process)
                 status = 0
             except SystemExit as exc:
                 status = exc.code if isinstance(exc.code, int) else 1
@@ -183,6 +253,8 @@ def _supervise(config: Config, sock: socket.socket) -> None:
         except InterruptedError:
             continue
         had_devices = children.pop(pid, False)
+        if had_devices:
+            turn.end()
         code = os.waitstatus_to_exitcode(status)
         if stopping:
             continue

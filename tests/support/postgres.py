@@ -45,10 +45,20 @@ def _run(*command: str) -> None:
 class Cluster:
     """A running server. Databases are copies of one that is migrated already."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, control: Sequence[str], options: str) -> None:
+        """`control`: `pg_ctl` and the place of the data."""
         self.folder = folder
+        self._control = control
+        self._options = options
         self._numbers = itertools.count(1)
         self._has_template = False
+
+    def start(self) -> None:
+        _run(*self._control, "-l", str(self.folder / "log"), "-w", "-o", self._options, "start")
+
+    def stop(self) -> None:
+        """At once, as in a crash."""
+        _run(*self._control, "-m", "immediate", "-w", "stop")
 
     def url(self, name: str) -> str:
         """The address of a database."""
@@ -98,11 +108,11 @@ def cluster() -> Iterator[Cluster]:
         )  # fmt: skip
         settings = " ".join(f"-c {one}" for one in _FAST.split())
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} {settings}"
-        control = str(programs / "pg_ctl")
-        _run(control, "-D", str(data), "-l", str(folder / "log"), "-w", "-o", options, "start")
+        running = Cluster(folder, (str(programs / "pg_ctl"), "-D", str(data)), options)
+        running.start()
         try:
-            yield Cluster(folder)
+            yield running
         finally:
-            _run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+            running.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -6,29 +6,16 @@ session: no SET, no session locks, no LISTEN on pooled connections. A transactio
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, cast
 from zlib import crc32
 
 import asyncpg
 
-from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T
+from doorward.store.db import Dialect, P, Row, StoreUnavailable, T
+from doorward.store.ownership import GONE, Ownership
 
 TRIES = 5
-OWNER = (0x44_57, 1)
-"""The advisory lock of the one server that works on a database."""
-LOCK_TRIES = 10
-LOCK_PAUSE_S = 0.2
-GONE = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InternalClientError,
-    asyncpg.InterfaceError,
-)
-"""The server is away, full, or being shut down."""
 
 
 class PostgresDialect(Dialect):
@@ -105,7 +92,7 @@ class PostgresDatabase:
 
     dialect: Dialect = DIALECT
 
-    def __init__(self, pool: Any, owner: "Ownership | None" = None) -> None:
+    def __init__(self, pool: Any, owner: Ownership | None = None) -> None:
         self._pool = pool
         self._owner = owner
         self.read = PostgresReader(pool)
@@ -118,6 +105,8 @@ class PostgresDatabase:
 
     async def _write(self, fn: Callable[..., Awaitable[T]], args: Any, kwargs: Any) -> T:
         for left in reversed(range(TRIES)):
+            if self._owner is not None:
+                await self._owner.hold()
             try:
                 async with self._pool.acquire() as con:
                     tx = PostgresTx(con)
@@ -145,41 +134,3 @@ async def make_pool(url: str, size: int = 10) -> Any:
     return await asyncpg.create_pool(
         url, min_size=1, max_size=size, connection_class=_Connection, server_settings={"application_name": "doorward"}
     )
-
-
-class Ownership:
-    """Being the one server that works on this database, for as long as a connection lasts."""
-
-    def __init__(self, con: Any, on_loss: Callable[[], None]) -> None:
-        """`on_loss` is called when the connection breaks: somebody else may own the devices from then on."""
-        self._con = con
-        self._on_loss = on_loss
-        con.add_termination_listener(self._ended)
-
-    def _ended(self, _con: Any) -> None:
-        self._on_loss()
-
-    async def end(self) -> None:
-        self._con.remove_termination_listener(self._ended)
-        with contextlib.suppress(asyncpg.PostgresError, OSError):
-            # Now, and not when PostgreSQL has noticed that the connection is gone: the next server may be starting.
-            await self._con.execute("SELECT pg_advisory_unlock($1, $2)", *OWNER)
-        await self._con.close()
-
-
-async def take_lock(url: str, on_loss: Callable[[], None]) -> Ownership:
-    """Raises StoreBusy when another server has it."""
-    con = await asyncpg.connect(url, server_settings={"application_name": "doorward owner"})
-    for left in reversed(range(LOCK_TRIES)):
-        if await con.fetchval("SELECT pg_try_advisory_lock($1, $2)", *OWNER):
-            break
-        # A server that was killed may still be in PostgreSQL's mind for a moment.
-        await asyncio.sleep(LOCK_PAUSE_S)
-        if left:
-            continue
-        await con.close()
-        raise StoreBusy(
-            "Another Doorward is already working on this PostgreSQL database. Stop it first, or use --workers to run "
-            "several processes of one server."
-        )
-    return Ownership(con, on_loss)
