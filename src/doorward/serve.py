@@ -75,10 +75,12 @@ def _serve_here(
     """Serve in this process; `device_process` None: this is the one that has the devices."""
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            if config.standby:
-                runner.run(_serve_in_turn(config, sockets, turn, greet=greet, device_process=device_process))
+            if device_process is not None:
+                runner.run(_serve_reads(config, sockets, turn, device_process))
+            elif config.standby:
+                runner.run(_serve_in_turn(config, sockets, turn, greet=greet))
             else:
-                runner.run(_serve(config, sockets, greet=greet, device_process=device_process))
+                runner.run(_serve(config, sockets, greet=greet))
     except (StoreError, VaultError) as exc:
         refuse(str(exc))
 
@@ -122,8 +124,9 @@ def _web_server(app: Any) -> WebServer:
     return web
 
 
-async def _serve(config: Config, sockets: list[socket.socket], *, greet: bool, device_process: str | None) -> None:
-    async with running(config) if device_process is None else reading(config, device_process) as server:
+async def _serve(config: Config, sockets: list[socket.socket], *, greet: bool) -> None:
+    """Serve, as the process that has the devices."""
+    async with running(config) as server:
         if greet:
             await _greet(config, server, sockets[0])
         _keep_what_is_there()
@@ -131,32 +134,33 @@ async def _serve(config: Config, sockets: list[socket.socket], *, greet: bool, d
         _forget_garbage()
 
 
-async def _serve_in_turn(
-    config: Config, sockets: list[socket.socket], turn: Turn, *, greet: bool, device_process: str | None
-) -> None:
+async def _serve_reads(config: Config, sockets: list[socket.socket], turn: Turn, device_process: str) -> None:
+    """Serve beside it. While the server stands by, that process alone listens."""
+    if config.standby:
+        await turn.wait()
+    async with reading(config, device_process) as server:
+        _keep_what_is_there()
+        await _web_server(Front(turn, server.app) if config.standby else server.app).serve(sockets=sockets)
+        _forget_garbage()
+
+
+async def _serve_in_turn(config: Config, sockets: list[socket.socket], turn: Turn, *, greet: bool) -> None:
     """As `_serve`, but listening from the start, and with the devices once no other server has them.
 
-    The waiting ends with a signal; a start that has begun is finished, and then everything is closed again.
+    A signal ends the waiting; a start that has begun is finished, and then everything is closed again.
     """
     front = Front(turn)
     web = _web_server(front)
     gc.enable()
     serving = asyncio.ensure_future(web.serve(sockets=sockets))
     try:
-        if device_process is None:
-            owner = await _unless(serving, wait_for_devices(config))
-            if owner is None:
-                return
-            role = running(config, owner=owner)
-        else:
-            if not await _unless(serving, turn.wait()):
-                return
-            role = reading(config, device_process)
-        async with role as server:
-            front.open(server.app)
-            if device_process is None:
-                turn.begin()
-                log.info("this server has the devices now")
+        owner = await _unless(serving, wait_for_devices(config))
+        if owner is None:
+            return
+        async with running(config, owner=owner) as server:
+            front.app = server.app
+            turn.begin()
+            log.info("this server has the devices now")
             if greet and not web.should_exit:  # else the socket is closed already
                 await _greet(config, server, sockets[0])
             _keep_what_is_there()

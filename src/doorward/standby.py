@@ -1,8 +1,8 @@
 """What a server does until it has the devices: it says that another one has them.
 
-A server with `--standby` listens from its start. `Front` answers until there is something to answer with; the process
-that is to have the devices waits for the database's lock (`store.ownership`), the others of a server with several
-processes wait for that process. Nothing is read or written meanwhile, so dying half way leaves nothing behind.
+The process that is to have the devices listens from its start, and waits for the database's lock (`store.ownership`);
+`Front` answers until there is something to answer with. The others of a server with several processes wait for that
+one, and do not listen before. Nothing is read or written meanwhile, so dying half way leaves nothing behind.
 """
 
 import asyncio
@@ -41,26 +41,21 @@ class Turn:
         """Said by the parent when that process has died: another server may have the devices now."""
         self._byte[0] = 0
 
-    async def wait(self) -> bool:
+    async def wait(self) -> None:
         while not self.has_come:  # noqa: ASYNC110 - another process says it
             await asyncio.sleep(LOOK_S)
-        return True
 
 
 class Front:
-    """The ASGI application of a server that may have to wait: 503 until it has one to pass requests to."""
+    """The ASGI application of a server that may have to wait: passes requests on to `app` while it is its turn."""
 
-    def __init__(self, turn: Turn) -> None:
+    def __init__(self, turn: Turn, app: Any = None) -> None:
         self._turn = turn
-        self._app: Any = None
-
-    def open(self, app: Any) -> None:
-        """From here on `app` answers, while it is this server's turn."""
-        self._app = app
+        self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if self._app is not None and self._turn.has_come:
-            await self._app(scope, receive, send)
+        if self._turn.has_come:
+            await self.app(scope, receive, send)
         elif scope["type"] == "http":
             await _stand_by(scope, send)
 

@@ -8,12 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from doorward.clock import Clock
 from doorward.store.db import Database, StoreUnavailable
 from doorward.store.migrate import migrate
 
 if TYPE_CHECKING:
     from doorward.store.ownership import Ownership
+
+log = structlog.get_logger()
 
 LOST_S = 5.0
 
@@ -24,6 +28,7 @@ def _lost() -> None:
     After `LOST_S` it ends as by a kill, whatever is still under way. What it may do until then is said in
     `store.ownership`.
     """
+    log.error("the connection that keeps other servers from the devices broke; ending")
     os.kill(os.getpid(), signal.SIGTERM)
     end = threading.Timer(LOST_S, os._exit, (1,))
     end.daemon = True
