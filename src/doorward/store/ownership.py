@@ -53,12 +53,13 @@ GONE = (
 class Ownership:
     """Being the one server that works on this database, for as long as a connection lasts."""
 
-    def __init__(self, con: Any, on_loss: Callable[[], None]) -> None:
+    def __init__(self, con: Any, on_loss: Callable[[], None], now: Callable[[], float] = time.monotonic) -> None:
         """`on_loss` is called when the connection breaks: somebody else may own the devices from then on."""
         self._con = con
         self._on_loss = on_loss
         self._is_lost = False
-        self._sure_at = time.monotonic()
+        self._now = now
+        self._sure_at = now()
         self._asking = asyncio.Lock()
         con.add_termination_listener(self._ended)
         self._beating = asyncio.ensure_future(self._beat())
@@ -77,7 +78,7 @@ class Ownership:
     async def _ask(self) -> None:
         """Raises StoreUnavailable when the connection does not answer."""
         async with self._asking:
-            asked_at = time.monotonic()
+            asked_at = self._now()
             if asked_at - self._sure_at < BEAT_S / 2:
                 return  # somebody else has just asked
             try:
@@ -92,7 +93,7 @@ class Ownership:
         """Nothing, while the lock is ours. Raises StoreUnavailable when it is not, or may not be."""
         if self._is_lost:
             raise StoreUnavailable("Another server may have the devices by now")
-        if time.monotonic() - self._sure_at > SURE_S:
+        if self._now() - self._sure_at > SURE_S:
             await self._ask()
 
     async def end(self) -> None:
