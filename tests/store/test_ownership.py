@@ -60,37 +60,66 @@ class _Silent:
 
     def __init__(self) -> None:
         self.asked = 0
-        self.answers = True
+        self.answers = asyncio.Event()
+        self.answers.set()
 
-    def add_termination_listener(self, _call: Any) -> None: ...
+    def add_termination_listener(self, call: Any) -> None:
+        self.ended = call
 
-    remove_termination_listener = add_termination_listener
+    def remove_termination_listener(self, _call: Any) -> None:
+        self.ended = lambda _con: None
 
-    async def execute(self, *_args: Any, timeout: float) -> None:
+    async def execute(self, *_args: Any, timeout: float | None = None) -> None:
         self.asked += 1
-        if not self.answers:
-            raise TimeoutError
+        await self.answers.wait()
 
     async def close(self, timeout: float) -> None: ...
 
-    def terminate(self) -> None: ...
+    def terminate(self) -> None:
+        self.ended(self)
 
 
+@pytest.fixture
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "PATIENCE_S", 0.05)
+
+
+@pytest.mark.usefixtures("impatience")
 async def test_an_old_answer_is_not_believed() -> None:
     now = 1000.0
-    con = _Silent()
-    owner = Ownership(con, Lost(), lambda: now)
+    con, lost = _Silent(), Lost()
+    owner = Ownership(con, lost, now=lambda: now)
     await owner.hold()
     assert con.asked == 0, "a fresh one is"
     now += ownership.SURE_S + 1
     await asyncio.gather(*(owner.hold() for _ in range(5)))
     assert con.asked == 1, "one question for all who want to know"
     now += ownership.SURE_S + 1
-    con.answers = False
+    con.answers.clear()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await owner.hold()
+    assert con.asked == 2, "the question stands"
+    con.answers.set()
+    await until(lambda: con.asked == 2 and owner._question is not None and owner._question.done())
+    await owner.hold()
+    assert (con.asked, lost.times) == (2, 0)
+    await owner.end()
+
+
+@pytest.mark.usefixtures("impatience")
+async def test_silence_is_a_loss_where_somebody_stands_by() -> None:
+    now = 1000.0
+    con, lost = _Silent(), Lost()
+    owner = Ownership(con, lost, patient=False, now=lambda: now)
+    con.answers.clear()
+    now += ownership.SURE_S + 1
     with pytest.raises(StoreUnavailable):
         await owner.hold()
-    con.answers = True
-    await owner.hold()
+    assert lost.times == 1
+    con.answers.set()
+    with pytest.raises(StoreUnavailable):
+        await owner.hold()
     await owner.end()
 
 

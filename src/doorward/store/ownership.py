@@ -1,16 +1,21 @@
 """Being the one server that works on a PostgreSQL database.
 
 That server holds an advisory lock on a connection of its own. PostgreSQL frees the lock when that connection ends: at
-once when the process dies, after about 16 seconds when its machine or the network does (`_KEEPALIVE`). Whoever waits
-for it asks twice a second; a statement that waits inside PostgreSQL would keep VACUUM from tidying up for as long.
+once when the process dies, after 16 seconds of silence when its machine or the network does (`_KEEPALIVE`). Whoever
+waits for it asks twice a second; a statement that waits inside PostgreSQL would keep VACUUM from tidying up for as
+long.
 
-**Losing it.** Every write asks `hold` first. Once the connection has broken, or has not answered for `SURE_S`, which
-is less than the network may take to free the lock, the server writes nothing more: it claims no device, starts no
-command, and keeps nothing of a virtual intercom. It ends within `open.LOST_S` of the break. Until then a look at a
-device or a command that had begun may still send what it was about to: one call a device, bounded by its driver's
-time-outs. Beside a successor that is harmless. A code is a level with an id of our choice, so both write the same
-entry, and what changed in that moment is found when the successor reads the directory after its own write; a command is
-sent by whoever claimed it, and the successor has ended it as `outcome_unknown`.
+**Losing it.** The connection is asked every `BEAT_S` whether it is there, and every write asks `hold` first. Once it
+has broken, or has not answered for `SURE_S`, the server writes nothing more: it claims no device, starts no command,
+and keeps nothing of a virtual intercom. It ends within `open.LOST_S` of the break. A server with `--standby`, which
+somebody may follow, takes silence for a break: it has ended some `BEAT_S + PATIENCE_S + open.LOST_S` = 12 seconds after
+the network did at most, before anybody can follow it.
+
+So only a connection that PostgreSQL itself ends (its restart, an administrator) leaves two servers side by side, for
+five seconds at most: in the older one, a look at a device or a command that had begun may still send the call it was
+about to. That is harmless. A code is a level with an id of our choice, so both write the same entry, and what changed
+in that moment is found when the successor reads the directory after its own write; a command is sent by whoever claimed
+it, and the successor has ended it as `outcome_unknown`.
 """
 
 import asyncio
@@ -33,7 +38,9 @@ LOCK_PAUSE_S = 0.2
 WAIT_S = 0.5
 """Between two questions of a server that stands by."""
 PATIENCE_S = 5.0
-"""How long PostgreSQL may take to answer one."""
+"""How long PostgreSQL may take to answer."""
+GRACE_S = 0.2
+"""For an answer that has come, but was not read yet: we may have been busy ourselves."""
 BEAT_S = 2.0
 SURE_S = 8.0
 """How long after its last answer the lock is taken to be ours."""
@@ -53,14 +60,25 @@ GONE = (
 class Ownership:
     """Being the one server that works on this database, for as long as a connection lasts."""
 
-    def __init__(self, con: Any, on_loss: Callable[[], None], now: Callable[[], float] = time.monotonic) -> None:
-        """`on_loss` is called when the connection breaks: somebody else may own the devices from then on."""
+    def __init__(
+        self,
+        con: Any,
+        on_loss: Callable[[], None],
+        *,
+        patient: bool = True,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`on_loss` is called when the connection breaks: somebody else may own the devices from then on.
+
+        `patient`: nobody stands by, so silence is waited out. Without it, silence is a break.
+        """
         self._con = con
         self._on_loss = on_loss
-        self._is_lost = False
+        self._patient = patient
         self._now = now
+        self._is_lost = False
         self._sure_at = now()
-        self._asking = asyncio.Lock()
+        self._question: asyncio.Future[None] | None = None
         con.add_termination_listener(self._ended)
         self._beating = asyncio.ensure_future(self._beat())
 
@@ -77,17 +95,19 @@ class Ownership:
 
     async def _ask(self) -> None:
         """Raises StoreUnavailable when the connection does not answer."""
-        async with self._asking:
-            asked_at = self._now()
-            if asked_at - self._sure_at < BEAT_S / 2:
-                return  # somebody else has just asked
-            try:
-                await self._con.execute("SELECT 1", timeout=PATIENCE_S)
-            except GONE as exc:
-                raise StoreUnavailable(
-                    f"PostgreSQL does not say whether this server still has the devices: {type(exc).__name__}"
-                ) from exc
-            self._sure_at = asked_at
+        if self._question is None or self._question.done():
+            self._question = asyncio.ensure_future(self._ask_once())
+        for patience in (PATIENCE_S, GRACE_S):
+            await asyncio.wait((self._question,), timeout=patience)
+        if not self._question.done() and not self._patient:
+            self._con.terminate()
+        if not self._question.done() or self._question.cancelled() or self._question.exception() is not None:
+            raise StoreUnavailable("PostgreSQL does not say whether this server still has the devices")
+
+    async def _ask_once(self) -> None:
+        asked_at = self._now()
+        await self._con.execute("SELECT 1")
+        self._sure_at = asked_at
 
     async def hold(self) -> None:
         """Nothing, while the lock is ours. Raises StoreUnavailable when it is not, or may not be."""
@@ -97,8 +117,10 @@ class Ownership:
             await self._ask()
 
     async def end(self) -> None:
-        self._beating.cancel()
-        await asyncio.gather(self._beating, return_exceptions=True)
+        tasks = [task for task in (self._beating, self._question) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._con.remove_termination_listener(self._ended)
         with contextlib.suppress(*GONE, asyncpg.PostgresError):
             # Now, and not when PostgreSQL has noticed that the connection is gone: the next server may be starting.
@@ -137,7 +159,7 @@ async def wait_for_lock(url: str, on_loss: Callable[[], None], on_busy: Callable
             if con is None:
                 con = await _connect(url)
             if await _try(con):
-                return Ownership(con, on_loss)
+                return Ownership(con, on_loss, patient=False)
             state = "another server has the devices"
             on_busy()
         except ValueError:
