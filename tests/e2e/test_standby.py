@@ -31,7 +31,7 @@ SECRET = "both servers know this key"
 TAKE_OVER_S = 10.0
 START_S = 30.0
 KILLS = 5
-CUTS = 3
+CUTS = 2
 CUT_LOCK = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE classid = 17495 AND objid = 1 AND granted"
 """Breaks the connection that holds the lock of the server with the devices, which lives on for some seconds."""
 SEED = int(os.environ.get("DOORWARD_STORM_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
@@ -361,7 +361,7 @@ def test_a_storm_loses_nothing(stormy: Pair) -> None:
     pauses = []
     try:
         for deed in deeds:
-            clients[0].enough.wait(dice.uniform(0.5, 6.0))
+            clients[0].enough.wait(dice.uniform(0.5, 5.5))
             until(lambda: any(is_ready(server) for server in pair.servers), START_S, *pair.servers)
             active = next(server for server in pair.servers if is_ready(server))
             if deed == "kill":

@@ -13,9 +13,10 @@ the network did at most, before anybody can follow it.
 
 So only a connection that PostgreSQL itself ends (its restart, an administrator) leaves two servers side by side, for
 five seconds at most: in the older one, a look at a device or a command that had begun may still send the call it was
-about to. That is harmless. A code is a level with an id of our choice, so both write the same entry, and what changed
-in that moment is found when the successor reads the directory after its own write; a command is sent by whoever claimed
-it, and the successor has ended it as `outcome_unknown`.
+about to. That does no lasting harm. A code is a level with an id of our choice, so both write the same entry, and what
+changed in that moment is found when the successor reads the directory after its own write; a command is sent by whoever
+claimed it, and the successor has ended it as `outcome_unknown`. What could stay is a code that is deleted at the
+successor in the very seconds in which the older one still sets it: the device keeps it, as an unmanaged code.
 """
 
 import asyncio
