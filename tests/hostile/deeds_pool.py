@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .checks import START
 from .deeds_calls import die, judge_rejection, pick
 from .house import House
 from .model import Code
@@ -69,7 +70,9 @@ class Pull:
         asked = [(pulled["code"], (None, None)), (pulled["code"], code.frame)]
         new = Code(house.number(), code.device, pulled_id, code.name, pulled["code"], code.frame, asked=asked)
         new.is_backup = True
-        # Somebody may have removed it while nobody knew of it.
-        new.removals = int((await house.unit(code.device)).directory.find(pulled_id) is None)
+        # What happened to it before is nobody's business, also when it is told later.
+        told = await house.get("/events/list", "events", since=START, access_code_id=pulled_id)
+        new.removals = sum(one["event_type"] == "access_code.deleted_external_to_seam" for one in told)
+        new.removals += (await house.unit(code.device)).directory.find(pulled_id) is None
         await judge_rejection(house, new)
         house.codes.append(new)
