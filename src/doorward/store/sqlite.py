@@ -21,6 +21,8 @@ from typing import Any, Concatenate, cast
 from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T, numbered
 
 BUSY_MS = 10_000
+CACHE_KB = 65_536
+"""Of pages, for each of the two connections: it fills only as a store grows beyond the default of 2 MB."""
 BROKEN = {
     sqlite3.SQLITE_FULL,
     sqlite3.SQLITE_IOERR,
@@ -57,6 +59,7 @@ def connect(path: Path) -> sqlite3.Connection:
     con.execute("PRAGMA synchronous = FULL")
     con.execute("PRAGMA foreign_keys = ON")
     con.execute("PRAGMA temp_store = MEMORY")
+    con.execute(f"PRAGMA cache_size = -{CACHE_KB}")
     return con
 
 
