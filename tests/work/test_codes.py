@@ -543,3 +543,22 @@ async def test_a_report_and_a_command_at_once_keep_the_row_whole(tmp_path: Path,
             *(core.db.write(devices.trouble, core, *about, Offline()) for _ in range(4)),
         )
         assert (await world.types()).count("device.disconnected") == 1
+
+
+async def test_a_no_that_is_not_for_good_is_asked_about_again(tmp_path: Path, database_url: str | None) -> None:
+    """A device that has no licence for a moment says that trying again cannot help."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        unit = await world.watched()
+        unit.faults.arm("unlicensed", path="dir/get", times=1)
+        code_id = await create(world)
+
+        async def is_refused() -> bool:
+            return errors(await world.code(code_id)) == ["code_constraints_violated"]
+
+        await world.eventually(is_refused)
+        await world.pass_time(600, step=30)
+        assert not directory.codes(unit), "it is not asked on and on"
+        await world.pass_time(4_000, step=30)
+        assert (await world.code(code_id))["status"] == "set"
+        assert directory.codes(unit)

@@ -36,7 +36,8 @@ together is not tried again together."""
 LATE_MS = 300_000
 """What is not done so long after it should be is told to be late."""
 LATE_SET, LATE_REMOVED = "delay_in_setting_on_device", "delay_in_removing_from_device"
-NEVER = 2**62
+RARELY_S = 3_600
+"""Where trying again cannot help, as the device says: its licence or its firmware may change all the same."""
 
 
 async def _locked(tx: Tx, workspace_id: str, device_id: str, access_code_id: str) -> CodeRow | None:
@@ -186,7 +187,9 @@ async def failed(
     failures = row.failures + 1
     widest = BACKOFF_S[min(row.failures, len(BACKOFF_S) - 1)]
     pause = round((SHORTEST_S + random.uniform(0.0, widest)) * 1000)  # noqa: S311 - spreads tries, hides nothing
-    retry_at = now + pause if problems.can_retry(error) or removing else NEVER
+    if not (problems.can_retry(error) or removing):
+        pause = round((RARELY_S + random.uniform(0.0, RARELY_S / 6)) * 1000)  # noqa: S311
+    retry_at = now + pause
     text, data, struck = error.message, {}, breaker.read(row.breaker_json)
     if not removing:
         # What should be gone is tried on and on: it may still open the door.
@@ -200,9 +203,7 @@ async def failed(
         if other is not None:
             data[f"{'managed' if other.is_managed else 'unmanaged'}_access_code_id"] = other.access_code_id
     retry_at = changed_codes.not_past_end(row, retry_at, now)
-    await code_log.add(
-        tx, core, row, step, began_at, error=error, code=code, next_try_at=retry_at if retry_at < NEVER else None
-    )
+    await code_log.add(tx, core, row, step, began_at, error=error, code=code, next_try_at=retry_at)
     row = await store.change(
         tx,
         row,
@@ -216,7 +217,7 @@ async def failed(
         about = events.about_device(device) | code_state.issues_of(row, device)
         await events.emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about))
     await actions.finish_level(tx, core, row.workspace_id, row.access_code_id, error=problems.attempt_error(error))
-    return retry_at if retry_at < NEVER else None
+    return retry_at
 
 
 async def tell_late(tx: Tx, core: Core, device: DeviceRow) -> None:

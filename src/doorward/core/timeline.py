@@ -167,7 +167,5 @@ def comes_next(core: Core, row: CodeRow, device: DeviceRow) -> ComesNext:
     if row.is_deferred and not ends and row.is_wanted and row.starts_at is not None and row.starts_at > now:
         return at(row.starts_at, f"{what} when it begins.")
     if row.retry_at > now:
-        is_known = row.retry_at < 2**61
-        text = f"{what}: it is tried again." if is_known else "Nothing until it is changed: trying again cannot help."
-        return at(row.retry_at if is_known else None, text)
+        return at(row.retry_at, f"{what}: it is tried again.")
     return at(None, f"{what} at once.")

@@ -578,10 +578,10 @@ class Discovers(Protocol):
 # ProviderError
 # ├ Offline                 wait; the device's own state, not the code's or the command's fault
 # ├ NotAuthorized           stop the device (or account), ask the owner to log in again
-# ├ Unsupported             never retry; the request must change
+# ├ Unsupported             say so; try rarely, in case the device changes
 # ├ Refused                 retry with back-off, counted
 # │ ├ DoubtfulAnswer        believe nothing of it; read again later
-# │ ├ CodeRejected          say why on the code; stop until it changes
+# │ ├ CodeRejected          say why on the code; try rarely
 # │ ├ DuplicateCode         say which one, if known
 # │ ├ NoRoom                try again when a code leaves
 # │ └ NotOurs               leave it alone
