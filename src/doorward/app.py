@@ -31,13 +31,14 @@ from doorward.errors import NotFound
 from doorward.forward import Forward
 from doorward.ids import new_id, request_id
 from doorward.providers.registry import registry
-from doorward.store import due
+from doorward.store import due, webhooks
 from doorward.store.db import Database
 from doorward.store.open import open_store
 from doorward.store.twins import Twins
 from doorward.webview import pages
-from doorward.work import sweep
+from doorward.work import outbox, sweep
 from doorward.work.commands import Commander, close_orphans
+from doorward.work.deliver import Deliverer
 from doorward.work.links import Links
 from doorward.work.reconcile import Reconciler
 from doorward.work.watch import Watcher
@@ -103,7 +104,10 @@ async def running(
         reconciler = Reconciler(core, links)
         watcher = Watcher(core, links, commander, reconciler)
         watching = asyncio.ensure_future(watcher.run())
-        loops = [asyncio.ensure_future(loop) for loop in (reconciler.run(), sweep.run(core))]
+        core.listened_to.update(await webhooks.workspaces(db.read))
+        deliverer = Deliverer(core)
+        running_loops = (reconciler.run(), sweep.run(core), outbox.run(core), deliverer.run())
+        loops = [asyncio.ensure_future(loop) for loop in running_loops]
         try:
             yield Server(core, surfaces(core, Api(core, commander)))
         finally:
@@ -112,6 +116,7 @@ async def running(
                 loop.cancel()
             await asyncio.gather(*loops, return_exceptions=True)
             await reconciler.drain()
+            await deliverer.close()
             watching.cancel()  # last: it may have no time left for the devices, and cut them all off
             await asyncio.gather(watching, return_exceptions=True)
             await links.close()

@@ -58,12 +58,20 @@ class Config(BaseSettings):
     share (at least 5 codes), a number, or `off`."""
     backup_pool_size: int = Field(3, ge=1, le=50)
     """How many reserve codes a device's backup pool holds, where there is one."""
+    webhook_allow: str = ""
+    """Networks beside the Internet that webhooks may be in, e.g. `127.0.0.0/8` while developing."""
+    webhook_retries: str = Field("5s,5m,30m,2h,5h,10h,10h", pattern=r"^([0-9]{1,6}[smh])(,[0-9]{1,6}[smh])*$")
+    """Pauses before a failed delivery is tried again."""
+    webhook_timeout: float = Field(15.0, gt=0, le=120)
+    """Seconds that a receiver has for its answer."""
+    webhook_disable_after: float = Field(5.0, gt=0, le=365)
+    """Days of failures without a success after which a webhook is disabled."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
     log_format: Literal["text", "json"] = "text"
     """`json` for machines."""
 
-    @field_validator("device_networks")
+    @field_validator("device_networks", "webhook_allow")
     @classmethod
     def _are_networks(cls, text: str) -> str:
         Networks.parse(text)

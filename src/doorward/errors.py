@@ -67,6 +67,12 @@ class InvalidInput(BadRequest):
         return {**super().body(), "validation_errors": self.problems}
 
 
+class InvalidEventTypes(BadRequest):
+    """An event type does not exist."""
+
+    type = "invalid_event_types"
+
+
 class InvalidQueryParams(BadRequest):
     """The query string cannot be read."""
 
@@ -187,6 +193,18 @@ class BackupAccessCodeNotFound(NotFound):
     """The device's backup pool has no access code that it holds already."""
 
     type = "backup_access_code_not_found"
+
+
+class WebhookNotFound(NotFound):
+    """There is no such webhook."""
+
+    type = "webhook_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    """There is no such delivery."""
+
+    type = "delivery_not_found"
 
 
 class ActionAttemptNotFound(NotFound):

@@ -78,8 +78,49 @@ class Networks:
         local = next((network for network in _LINK_LOCAL if address in network), None)
         return any(address in network and (local is None or _is_inside(network, local)) for network in self.of)
 
+    def names(self, address: IpAddress, special: tuple[IpNetwork, ...]) -> bool:
+        """Whether a network of ours has this address, and lies inside one of these where they have it, too."""
+        around = [network for network in special if address in network]
+        return any(address in own and all(_is_inside(own, one) for one in around) for own in self.of)
+
     def __str__(self) -> str:
         return ", ".join(map(str, self.of))
+
+
+# ---------------------------------------------------------------- where events may be sent
+
+_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_6TO4: Final = ipaddress.IPv6Network("2002::/16")
+_SPECIAL: Final = (*_NEVER, *_LINK_LOCAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Receivers:
+    """Where webhooks may be: everywhere on the Internet, and in the networks that an operator names.
+
+    Loopback, private, link-local and reserved addresses only where they are named; what clouds tell their machines, and
+    link-local, only by a network inside of them: `0.0.0.0/0` does not cover them. An IPv4 address inside an IPv6 one
+    (mapped, NAT64, 6to4) is judged as what it is.
+    """
+
+    named: Networks
+
+    def allows(self, address: IpAddress) -> bool:
+        plain = _inner(_plain(address))
+        is_special = any(plain in network for network in _SPECIAL)
+        if plain.is_global and not plain.is_multicast and not is_special:
+            return True
+        return self.named.names(plain, _SPECIAL)
+
+
+def _inner(address: IpAddress) -> IpAddress:
+    """The IPv4 address that a gateway would send to in the end."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if any(address in network for network in _NAT64):
+            return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+        if address in _6TO4:
+            return ipaddress.IPv4Address(int(address) >> 80 & 0xFFFF_FFFF)
+    return address
 
 
 def _network(text: str) -> IpNetwork:

@@ -14,6 +14,7 @@ from doorward.api import (
     health,
     locks,
     snapshots,
+    webhooks,
     workspaces,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "health",
     "locks",
     "snapshots",
+    "webhooks",
     "workspaces",
 ]

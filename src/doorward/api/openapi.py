@@ -27,6 +27,7 @@ from doorward.wire.connected_account import ConnectedAccount
 from doorward.wire.device import Device, DeviceProvider, UnmanagedDevice
 from doorward.wire.events import TYPES, Event
 from doorward.wire.reply import Pagination
+from doorward.wire.webhook import Webhook
 from doorward.wire.workspace import Workspace
 
 RESOURCES: dict[type[msgspec.Struct], tuple[str, str | None]] = {
@@ -38,6 +39,7 @@ RESOURCES: dict[type[msgspec.Struct], tuple[str, str | None]] = {
     Device: ("device", "/devices"),
     DeviceProvider: ("device_provider", "/devices"),
     UnmanagedAccessCode: ("unmanaged_access_code", "/access_codes/unmanaged"),
+    Webhook: ("webhook", "/webhooks"),
     UnmanagedDevice: ("unmanaged_device", "/devices/unmanaged"),
     Event: ("event", "/events"),
     GeneratedCode: ("generated_code", "/access_codes"),

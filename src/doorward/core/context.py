@@ -1,7 +1,7 @@
 """What the rules work with. Made once, by `app.py`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from doorward.clock import Clock
 from doorward.config import Config
@@ -25,5 +25,7 @@ class Core:
     providers: Mapping[str, Provider]
     process_id: str
     """Names this process in leases; new at every start."""
+    listened_to: set[str] = field(default_factory=set)
+    """Workspaces that have webhooks: what happens in them goes to the outbox, too."""
     actor: str | None = None
     """Who asked for what is done, as `api_key:<id>` or `token:<id>`; None: this server by itself."""

@@ -6,6 +6,7 @@ import msgspec
 
 from doorward.core.context import Core
 from doorward.ids import new_id
+from doorward.store import deliveries
 from doorward.store import events as store
 from doorward.store.connected_accounts import AccountRow
 from doorward.store.db import Tx
@@ -13,6 +14,8 @@ from doorward.store.devices import DeviceRow
 from doorward.wire.events.base import Event
 from doorward.wire.time import iso
 
+OUTBOX = "outbox"
+"""The bell of whoever sorts events into deliveries."""
 SEALED = "an event's PIN"
 
 
@@ -48,6 +51,9 @@ async def emit(tx: Tx, core: Core, workspace_id: str, event: Event, *, occurred_
             actor=core.actor,
         ),
     )
+    if workspace_id in core.listened_to:
+        await deliveries.put_out(tx, deliveries.OutboxRow(workspace_id, event_id, cls.__event_type__))
+        tx.after_commit(lambda: core.wake.ring(OUTBOX))
 
 
 def wire(core: Core, body: store.Body) -> msgspec.Raw:

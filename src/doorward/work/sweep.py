@@ -8,7 +8,7 @@ half way: the next round does the rest. If two run: ending an attempt twice chan
 import structlog
 
 from doorward.core.context import Core
-from doorward.store import code_log, device_log, devices
+from doorward.store import code_log, deliveries, device_log, devices
 from doorward.work.commands import close_orphans
 
 log = structlog.get_logger()
@@ -33,6 +33,7 @@ async def run(core: Core) -> None:
                 await core.db.write(devices.forget_events, core.clock.now() - REMEMBER_EVENTS_MS)
                 await core.db.write(device_log.forget, core.clock.now() - KEEP_NOTES_MS)
                 await core.db.write(code_log.forget, core.clock.now() - KEEP_TRIES_MS)
+                await core.db.write(deliveries.forget, core.clock.now() - KEEP_NOTES_MS)
         except Exception:
             log.exception("sweeping failed")
         rounds += 1

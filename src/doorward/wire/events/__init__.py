@@ -3,7 +3,7 @@
 Importing this package registers them all in `TYPES`.
 """
 
-from doorward.wire.events import access_code, account, action_attempt, device
+from doorward.wire.events import access_code, account, action_attempt, device, webhook
 from doorward.wire.events.base import TYPES, Event
 
-__all__ = ["TYPES", "Event", "access_code", "account", "action_attempt", "device"]
+__all__ = ["TYPES", "Event", "access_code", "account", "action_attempt", "device", "webhook"]

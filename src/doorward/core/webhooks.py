@@ -1,0 +1,294 @@
+"""Webhooks: where events go, how they are signed, and what becomes of each delivery.
+
+    event ──▶ outbox ──▶ one delivery for each webhook ──▶ tries, until it is taken or given up
+
+The outbox row is written in the event's own transaction, the deliveries in the one that takes it out again, and the
+outcome of a try after the receiver has answered. So nothing is lost when the process dies between any two of them; what
+had been sent and not been written down is sent again. Receivers tell repeats by the event's id, which is `svix-id`.
+"""
+
+import base64
+import ipaddress
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from standardwebhooks.webhooks import Webhook as Signer
+
+from doorward.core import events
+from doorward.core.context import Core
+from doorward.errors import DeliveryNotFound, InvalidEventTypes, InvalidInput, WebhookNotFound
+from doorward.ids import new_id
+from doorward.networks import IpAddress, Networks, Receivers
+from doorward.store import deliveries, webhooks
+from doorward.store.db import Reader, Tx
+from doorward.store.deliveries import DeliveryRow, OutboxRow
+from doorward.store.webhooks import WebhookRow
+from doorward.wire import webhook as wire_types
+from doorward.wire.events.documented import names
+from doorward.wire.events.webhook import WebhookDisabled
+from doorward.wire.time import iso, iso_or_none
+
+SECRET = "what a webhook signs with"  # noqa: S105 - what it is for, not what it is
+ALL = "*"
+BELL = "deliver"
+MOST_OF_WORKSPACE = 100
+OLD_SECRET_MS = 24 * 3_600_000
+"""How long a secret that was replaced still signs."""
+DAY_MS = 24 * 3_600_000
+UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
+SETTING = "DOORWARD_WEBHOOK_ALLOW"
+
+
+def pauses_ms(retries: str) -> tuple[int, ...]:
+    """`5s,5m` as milliseconds."""
+    return tuple(int(part[:-1]) * UNITS_MS[part[-1]] for part in retries.split(","))
+
+
+def receivers(core: Core) -> Receivers:
+    return Receivers(Networks.parse(core.config.webhook_allow))
+
+
+def refusal(address: IpAddress) -> str:
+    """Why nothing is sent there, and what to do."""
+    return (
+        f"{address} is not on the Internet. If the receiver is meant to be there, name its network in {SETTING}, "
+        f"e.g. {SETTING}={address}/{address.max_prefixlen}"
+    )
+
+
+# ---------------------------------------------------------------- rules
+
+
+def check_url(core: Core, url: str) -> str:
+    """An address that events may be posted to, as far as it says so itself. Raises InvalidInput."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise InvalidInput.of("url", "Invalid url") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() or ord(c) < 32 for c in url):
+        raise InvalidInput.of("url", "Must be an http or https address")
+    if parts.username is not None or parts.password is not None:
+        raise InvalidInput.of("url", "Must not hold a user or a password: verify the signature instead")
+    literal = "127.0.0.1" if parts.hostname.rstrip(".").lower() == "localhost" else parts.hostname
+    try:
+        address = ipaddress.ip_address(literal)
+    except ValueError:
+        return url
+    if not receivers(core).allows(address):
+        raise InvalidInput.of("url", refusal(address))
+    return url
+
+
+def check_types(event_types: Sequence[str]) -> str:
+    """As they are stored. Raises InvalidEventTypes."""
+    if not event_types:
+        raise InvalidEventTypes("Name at least one event type")
+    if unknown := sorted(set(event_types) - names() - {ALL}):
+        raise InvalidEventTypes(f"There are no events of these types: {', '.join(unknown)[:500]}")
+    return msgspec.json.encode(list(dict.fromkeys(event_types))).decode()
+
+
+def new_secret() -> str:
+    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+
+
+async def create(tx: Tx, core: Core, workspace_id: str, url: str, event_types: Sequence[str]) -> WebhookRow:
+    """A new webhook: it gets what happens from now on."""
+    types = check_types(event_types)
+    await tx.lock("webhooks", workspace_id)
+    if len(await webhooks.of_workspace(tx, workspace_id)) >= MOST_OF_WORKSPACE:
+        raise InvalidInput(f"A workspace has {MOST_OF_WORKSPACE} webhooks at most")
+    row = WebhookRow(
+        workspace_id=workspace_id,
+        webhook_id=new_id(),
+        url=url,
+        event_types_json=types,
+        secret_sealed=core.vault.seal(new_secret(), SECRET),
+        old_secret_sealed=None,
+        old_secret_until=0,
+        failing_since=None,
+        disabled_at=None,
+        created_at=core.clock.now(),
+    )
+    await webhooks.add(tx, row)
+    tx.after_commit(lambda: core.listened_to.add(workspace_id))
+    return row
+
+
+async def get(read: Reader, workspace_id: str, webhook_id: str) -> WebhookRow:
+    """Raises WebhookNotFound."""
+    row = await webhooks.get(read, workspace_id, webhook_id)
+    if row is None:
+        raise WebhookNotFound(data={"webhook_id": webhook_id})
+    return row
+
+
+async def change(tx: Tx, core: Core, workspace_id: str, webhook_id: str, event_types: Sequence[str]) -> None:
+    """Other events from now on. One that was disabled is tried again, with all that waits for it."""
+    types = check_types(event_types)
+    row = await get(tx, workspace_id, webhook_id)
+    await webhooks.change(tx, row, event_types_json=types, failing_since=None, disabled_at=None)
+    tx.after_commit(lambda: core.wake.ring(BELL))
+
+
+async def rotate(tx: Tx, core: Core, workspace_id: str, webhook_id: str) -> WebhookRow:
+    """A new secret. For a day the old one signs beside it, so that the receiver can change without missing anything."""
+    row = await get(tx, workspace_id, webhook_id)
+    return await webhooks.change(
+        tx,
+        row,
+        secret_sealed=core.vault.seal(new_secret(), SECRET),
+        old_secret_sealed=row.secret_sealed,
+        old_secret_until=core.clock.now() + OLD_SECRET_MS,
+    )
+
+
+async def delete(tx: Tx, workspace_id: str, webhook_id: str) -> None:
+    """With everything that waits for it."""
+    await get(tx, workspace_id, webhook_id)
+    await webhooks.delete(tx, workspace_id, webhook_id)
+
+
+async def replay(tx: Tx, core: Core, workspace_id: str, delivery_id: str) -> DeliveryRow:
+    """Have an event sent again, whatever became of it."""
+    row = await deliveries.get(tx, workspace_id, delivery_id)
+    if row is None:
+        raise DeliveryNotFound(data={"delivery_id": delivery_id})
+    row = msgspec.structs.replace(row, state="due", due_at=core.clock.now())
+    await deliveries.settle(tx, [row])
+    tx.after_commit(lambda: core.wake.ring(BELL))
+    return row
+
+
+# ---------------------------------------------------------------- sorting
+
+
+async def sort(tx: Tx, core: Core, waiting: Sequence[OutboxRow]) -> None:
+    """From the outbox to deliveries, one for each webhook that wants the event."""
+    now = core.clock.now()
+    listening: dict[str, list[tuple[WebhookRow, set[str]]]] = {}
+    for row in await webhooks.of_workspaces(tx, {one.workspace_id for one in waiting}):
+        wanted = set(msgspec.json.decode(row.event_types_json, type=list[str]))
+        listening.setdefault(row.workspace_id, []).append((row, wanted))
+    made = [
+        DeliveryRow(
+            workspace_id=one.workspace_id,
+            webhook_id=row.webhook_id,
+            delivery_id=new_id(),
+            event_id=one.event_id,
+            event_type=one.event_type,
+            state="due",
+            due_at=now,
+            tries_json="[]",
+            created_at=now,
+        )
+        for one in waiting
+        for row, wanted in listening.get(one.workspace_id, ())
+        if ALL in wanted or one.event_type in wanted
+    ]
+    if made:
+        await deliveries.add_many(tx, made)
+    await deliveries.sorted_out(tx, waiting)
+
+
+# ---------------------------------------------------------------- tries
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one request. `error` None: the receiver took the event."""
+
+    at: int
+    took_ms: int
+    status: int | None
+    error: str | None
+
+
+def sign(core: Core, row: WebhookRow, event_id: str, body: bytes) -> dict[str, str]:
+    """The headers that say who sent it; Svix's names and the standard's."""
+    now = core.clock.now()
+    at, sealed = datetime.fromtimestamp(now // 1000, UTC), [row.secret_sealed]
+    if row.old_secret_sealed is not None and row.old_secret_until > now:
+        sealed.append(row.old_secret_sealed)
+    text = body.decode()
+    signatures = " ".join(Signer(core.vault.open(one, SECRET)).sign(event_id, at, text) for one in sealed)
+    found = {"id": event_id, "timestamp": str(now // 1000), "signature": signatures}
+    return {f"{kind}-{name}": value for kind in ("svix", "webhook") for name, value in found.items()}
+
+
+def after(core: Core, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:
+    """The delivery as it stands after a try."""
+    tries: list[Any] = msgspec.json.decode(row.tries_json)
+    failures_before = len(tries) - _replayed(tries)
+    tries.append([outcome.at, outcome.took_ms, outcome.status, outcome.error])
+    state, due_at = "done", row.due_at
+    if outcome.error is not None:
+        pauses = pauses_ms(core.config.webhook_retries)
+        is_last = failures_before >= len(pauses)
+        state = "given_up" if is_last else "due"
+        due_at = row.due_at if is_last else core.clock.now() + pauses[failures_before]
+    return msgspec.structs.replace(row, state=state, due_at=due_at, tries_json=msgspec.json.encode(tries).decode())
+
+
+def _replayed(tries: list[Any]) -> int:
+    """Tries up to the last one that was taken: a replay begins anew."""
+    return max((n for n, one in enumerate(tries, 1) if one[3] is None), default=0)
+
+
+async def write_down(tx: Tx, core: Core, row: WebhookRow, found: Sequence[tuple[DeliveryRow, Outcome]]) -> None:
+    """What came of tries at one webhook; when it has failed for days, it is disabled."""
+    await deliveries.settle(tx, [after(core, delivery, outcome) for delivery, outcome in found])
+    current = await webhooks.get(tx, row.workspace_id, row.webhook_id)
+    if current is None:
+        return
+    now = core.clock.now()
+    failing_since, disabled_at = current.failing_since, current.disabled_at
+    for _, outcome in found:
+        failing_since = None if outcome.error is None else failing_since or outcome.at
+    if failing_since is not None and failing_since + core.config.webhook_disable_after * DAY_MS <= now:
+        disabled_at = disabled_at or now
+    if (failing_since, disabled_at) == (current.failing_since, current.disabled_at):
+        return
+    await webhooks.change(tx, current, failing_since=failing_since, disabled_at=disabled_at)
+    if disabled_at is not None and current.disabled_at is None:
+        await events.emit(tx, core, row.workspace_id, WebhookDisabled(webhook_id=row.webhook_id))
+
+
+# ---------------------------------------------------------------- shown
+
+
+def wire(core: Core, row: WebhookRow) -> wire_types.Webhook:
+    """A webhook as Seam shows it."""
+    return wire_types.Webhook(
+        webhook_id=row.webhook_id,
+        url=row.url,
+        event_types=msgspec.json.decode(row.event_types_json),
+        secret=core.vault.open(row.secret_sealed, SECRET),
+    )
+
+
+def wire_delivery(row: DeliveryRow) -> wire_types.Delivery:
+    return wire_types.Delivery(
+        delivery_id=row.delivery_id,
+        webhook_id=row.webhook_id,
+        event_id=row.event_id,
+        event_type=row.event_type,
+        state=row.state,
+        next_try_at=iso(row.due_at) if row.state == "due" else None,
+        tries=[
+            wire_types.Try(at=iso(at), took_ms=took_ms, status=status, error=error)
+            for at, took_ms, status, error in msgspec.json.decode(row.tries_json)
+        ],
+    )
+
+
+def wire_health(row: WebhookRow) -> wire_types.WebhookHealth:
+    return wire_types.WebhookHealth(
+        failing_since=iso_or_none(row.failing_since), disabled_at=iso_or_none(row.disabled_at)
+    )

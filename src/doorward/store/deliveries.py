@@ -1,0 +1,111 @@
+"""The outbox, and deliveries: one event for one webhook."""
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from doorward.store.db import Reader, Tx, Where, columns, insert
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """An event that is not sorted into deliveries yet."""
+
+    workspace_id: str
+    event_id: str
+    event_type: str
+
+
+class DeliveryRow(msgspec.Struct, frozen=True):
+    """One event for one webhook. `state`: `due`, `done` or `given_up`."""
+
+    workspace_id: str
+    webhook_id: str
+    delivery_id: str
+    event_id: str
+    event_type: str
+    state: str
+    due_at: int
+    tries_json: str
+    created_at: int
+
+
+_SELECT = f"SELECT {columns(DeliveryRow)} FROM deliveries"
+
+
+async def put_out(tx: Tx, row: OutboxRow) -> None:
+    await tx.run(insert("outbox", OutboxRow), *msgspec.structs.astuple(row))
+
+
+async def waiting(read: Reader, limit: int) -> list[OutboxRow]:
+    """Events to be sorted, the oldest first."""
+    rows = await read.all(f"SELECT {columns(OutboxRow)} FROM outbox ORDER BY event_id LIMIT $1", limit)
+    return [OutboxRow(*row) for row in rows]
+
+
+async def sorted_out(tx: Tx, rows: Sequence[OutboxRow]) -> None:
+    await tx.many(
+        "DELETE FROM outbox WHERE workspace_id = $1 AND event_id = $2",
+        [(row.workspace_id, row.event_id) for row in rows],
+    )
+
+
+async def add_many(tx: Tx, rows: Sequence[DeliveryRow]) -> None:
+    await tx.many(insert("deliveries", DeliveryRow), [msgspec.structs.astuple(row) for row in rows])
+
+
+async def get(read: Reader, workspace_id: str, delivery_id: str) -> DeliveryRow | None:
+    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND delivery_id = $2", workspace_id, delivery_id)
+    return DeliveryRow(*row) if row else None
+
+
+async def webhooks_due(read: Reader, now: int) -> list[tuple[str, str]]:
+    """Workspace and webhook ids of what is due."""
+    rows = await read.all(
+        "SELECT w.workspace_id, w.webhook_id FROM webhooks w WHERE w.disabled_at IS NULL AND EXISTS ("
+        "SELECT 1 FROM deliveries d WHERE d.workspace_id = w.workspace_id AND d.webhook_id = w.webhook_id "
+        "AND d.state = 'due' AND d.due_at <= $1)",
+        now,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+async def next_due_at(read: Reader) -> int | None:
+    """The earliest of all that is due or will be, at webhooks that are not disabled."""
+    row = await read.one(
+        "SELECT MIN((SELECT MIN(d.due_at) FROM deliveries d WHERE d.workspace_id = w.workspace_id "
+        "AND d.webhook_id = w.webhook_id AND d.state = 'due')) FROM webhooks w WHERE w.disabled_at IS NULL"
+    )
+    return row[0] if row else None
+
+
+async def due(
+    read: Reader, workspace_id: str, webhook_id: str, now: int, limit: int, but: Collection[str] = ()
+) -> list[DeliveryRow]:
+    """What is due at a webhook, in the order of its time, less what is on its way."""
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND webhook_id = $2 AND state = 'due' AND due_at <= $3 "
+        "ORDER BY due_at, delivery_id LIMIT $4",
+        workspace_id,
+        webhook_id,
+        now,
+        limit + len(but),
+    )
+    return [one for one in (DeliveryRow(*row) for row in rows) if one.delivery_id not in but][:limit]
+
+
+async def settle(tx: Tx, rows: Sequence[DeliveryRow]) -> None:
+    """Write down what came of tries: state, next try, and the list of tries."""
+    await tx.many(
+        "UPDATE deliveries SET state = $1, due_at = $2, tries_json = $3 WHERE workspace_id = $4 AND delivery_id = $5",
+        [(row.state, row.due_at, row.tries_json, row.workspace_id, row.delivery_id) for row in rows],
+    )
+
+
+async def newest(read: Reader, where: Where, limit: int) -> list[DeliveryRow]:
+    rows = await read.all(f"{_SELECT} WHERE {where} ORDER BY delivery_id DESC LIMIT {where.bind(limit)}", *where.args)
+    return [DeliveryRow(*row) for row in rows]
+
+
+async def forget(tx: Tx, before: int) -> int:
+    """Drop what ended, and is older than this."""
+    return await tx.run("DELETE FROM deliveries WHERE state <> 'due' AND created_at < $1", before)

@@ -1,0 +1,37 @@
+"""Sorts events into deliveries, one for each webhook that wants them.
+
+Which rows: the outbox, written with each event of a workspace that has webhooks. Woken by the bell of that name and a
+poll. If it dies half way: a part is sorted in one transaction, or not at all. One process does it (see 0007).
+"""
+
+import asyncio
+
+import structlog
+
+from doorward.core import events, webhooks
+from doorward.core.context import Core
+from doorward.store import deliveries
+
+log = structlog.get_logger()
+
+PART = 500
+POLL_S = 5.0
+GATHER_S = 0.002
+"""After a nudge: what happens together is sorted together."""
+
+
+async def run(core: Core) -> None:
+    """Until cancelled."""
+    bell = core.wake.bell(events.OUTBOX)
+    while True:
+        bell.clear()  # before looking
+        try:
+            waiting = await deliveries.waiting(core.db.read, PART)
+            if waiting:
+                await core.db.write(webhooks.sort, core, waiting)
+                core.wake.ring(webhooks.BELL)
+                continue
+        except Exception:
+            log.exception("sorting events failed")
+        if await core.clock.wait(bell, POLL_S):
+            await asyncio.sleep(GATHER_S)

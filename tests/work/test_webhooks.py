@@ -1,0 +1,298 @@
+"""Webhooks: signed, at least once, each for itself, and only where they may go."""
+
+import asyncio
+import ipaddress
+import itertools
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from seam.seam_webhook import SeamWebhook
+from standardwebhooks.webhooks import Webhook as Standard
+from tests.support.receiver import Receiver, receiver
+from tests.support.server import World, new_workspace, serving, until
+
+from doorward.clock import Clock
+from doorward.config import Config
+from doorward.core.webhooks import SETTING, pauses_ms
+from doorward.networks import Networks, Receivers
+from doorward.work.post import Poster
+
+HERE: dict[str, Any] = {"webhook_allow": "127.0.0.0/8"}
+HOOK = "/webhooks/create"
+
+
+async def hook(world: World, to: Receiver, *types: str) -> Any:
+    more = {"event_types": list(types)} if types else {}
+    return (await world.call(HOOK, url=to.url, **more))["webhook"]
+
+
+async def happen(world: World, name: str = "Renamed") -> None:
+    """Something that makes one event."""
+    await world.call("/devices/update", device_id=world.devices[0], name=name)
+
+
+async def log_of(world: World, webhook: Any) -> Any:
+    return await world.call("/webhooks/doorward/list_deliveries", webhook_id=webhook["webhook_id"])
+
+
+async def test_an_event_arrives_signed_as_seams_own_sdk_wants_it(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url, Clock(), **HERE) as world, receiver() as there:
+        await world.connect()
+        webhook = await hook(world, there)
+        assert webhook["secret"].startswith("whsec_") and webhook["event_types"] == ["*"]
+        await happen(world)
+        await until(lambda: "device.name_changed" in there.types)
+        got = there.received[there.types.index("device.name_changed")]
+        event = SeamWebhook(webhook["secret"]).verify(got.body.decode(), got.headers)
+        assert event.event_type == "device.name_changed"
+        Standard(webhook["secret"]).verify(got.body, got.headers)
+        stored = await world.call("/events/get", event_id=got.headers["svix-id"])
+        assert got.event == stored["event"]
+        assert got.headers["content-type"] == "application/json"
+        forged = got.body.replace(b"Renamed", b"Removed")
+        with pytest.raises(Exception, match=r"(?i)signature"):
+            SeamWebhook(webhook["secret"]).verify(forged.decode(), got.headers)
+
+
+async def test_a_pin_is_in_the_event_that_is_sent(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url, **HERE) as world, receiver() as there:
+        await world.connect()
+        await hook(world, there, "access_code.set_on_device")
+        await world.call("/access_codes/create", device_id=world.devices[0], code="483759")
+        await world.eventually(lambda: there.received)
+        assert there.received[0].event["code"] == "483759"
+        assert there.types == ["access_code.set_on_device"]
+
+
+async def test_crud_and_strangers(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url, **HERE) as world, receiver() as there:
+        await world.connect()
+        webhook = await hook(world, there, "device.name_changed")
+        about = {"webhook_id": webhook["webhook_id"]}
+        assert (await world.call("/webhooks/get", **about))["webhook"] == webhook
+        assert (await world.call("/webhooks/list"))["webhooks"] == [webhook]
+        await world.fail(HOOK, 400, "invalid_event_types", url=there.url, event_types=["device.danced"])
+        await world.fail("/webhooks/update", 400, "invalid_event_types", event_types=[], **about)
+        other = await new_workspace(world, "Other")
+        for path in ("get", "delete"):
+            await other.fail(f"/webhooks/{path}", 404, "webhook_not_found", **about)
+        await other.fail("/webhooks/update", 404, "webhook_not_found", event_types=["*"], **about)
+        await other.fail("/webhooks/doorward/list_deliveries", 404, "webhook_not_found", **about)
+        assert await world.call("/webhooks/update", event_types=["lock.locked"], **about) == {"ok": True}
+        await happen(world)
+        await world.pass_time(6)
+        assert there.received == []
+        assert await world.call("/webhooks/delete", **about) == {"ok": True}
+        await world.fail("/webhooks/get", 404, "webhook_not_found", **about)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://localhost:8080/x",
+            "http://127.0.0.1/x",
+            "http://10.0.0.7/x",
+            "http://169.254.169.254/latest/meta-data",
+        ),
+        *("http://[::1]/x", "http://[::ffff:127.0.0.1]/x", "http://[64:ff9b::7f00:1]/x", "http://[fe80::1]/x"),
+    ],
+)
+async def test_an_address_that_is_not_on_the_internet_is_refused_with_the_setting(tmp_path: Path, url: str) -> None:
+    async with serving(tmp_path, None) as world:
+        error = await world.fail(HOOK, 400, "invalid_input", url=url)
+        assert SETTING in str(error)
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://example.com/x", "example.com/x", "http://", "http://u:p@example.com/", "http://a b/"]
+)
+async def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:
+    async with serving(tmp_path, None) as world:
+        await world.fail(HOOK, 400, "invalid_input", url=url)
+
+
+async def test_the_socket_itself_is_guarded() -> None:
+    """A name that leads to this machine gets past no check of names."""
+    async with receiver() as there:
+        port = there.url.rpartition(":")[2]
+        poster = Poster(Receivers(Networks.parse("")), 5.0)
+        for host in ("localhost", "127.0.0.1", "[::ffff:127.0.0.1]"):
+            status, error = await poster.post(f"http://{host}:{port}", b"{}", {})
+            assert status is None and error is not None and SETTING in error
+        await poster.close()
+        assert there.received == []
+        poster = Poster(Receivers(Networks.parse("127.0.0.0/8")), 5.0)
+        assert await poster.post(there.url, b"{}", {}) == (200, None)
+        await poster.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "named", "may"),
+    [
+        ("93.184.216.34", "", True),
+        ("2606:2800:220:1::1", "", True),
+        ("127.0.0.1", "", False),
+        ("127.0.0.1", "127.0.0.0/8", True),
+        ("::ffff:127.0.0.1", "", False),
+        ("::ffff:127.0.0.1", "127.0.0.0/8", True),
+        ("64:ff9b::7f00:1", "", False),
+        ("64:ff9b::5db8:d822", "", True),
+        ("2002:7f00:1::", "", False),
+        ("192.168.1.9", "", False),
+        ("192.168.1.9", "192.168.0.0/16", True),
+        ("100.64.0.1", "", False),
+        ("0.0.0.0", "", False),
+        ("0.0.0.0", "0.0.0.0/0", False),
+        ("169.254.169.254", "0.0.0.0/0", False),
+        ("169.254.169.254", "169.254.0.0/16", False),
+        ("169.254.169.254", "169.254.169.254", True),
+        ("169.254.7.7", "10.0.0.0/8", False),
+        ("169.254.7.7", "169.254.0.0/16", True),
+        ("fe80::1", "::/0", False),
+        ("fd00:ec2::254", "fd00::/8", False),
+        ("fd12::1", "", False),
+        ("fd12::1", "fd00::/8", True),
+        ("224.0.0.1", "", False),
+        ("ff02::1", "", False),
+        ("168.63.129.16", "", False),
+    ],
+)
+def test_where_receivers_may_be(address: str, named: str, may: bool) -> None:
+    assert Receivers(Networks.parse(named)).allows(ipaddress.ip_address(address)) is may
+
+
+async def test_tries_follow_the_documented_pauses_and_end(tmp_path: Path, database_url: str | None) -> None:
+    options = {**HERE, "webhook_retries": "5s,1m,3m"}
+    async with serving(tmp_path, database_url, **options) as world, receiver(answer=lambda _n: 500) as there:
+        await world.connect()
+        webhook = await hook(world, there, "device.name_changed")
+        await happen(world)
+        await until(lambda: len(there.received) == 1)
+        pauses = (5, 60, 180)
+        for count, pause in enumerate(pauses, 2):
+            await world.eventually(lambda: tried(world, webhook, count), step=pause / 10)  # noqa: B023
+        await until(lambda: is_state(world, webhook, "given_up"))
+        (row,) = (await log_of(world, webhook))["deliveries"]
+        moments = [datetime.fromisoformat(one["at"]).timestamp() for one in row["tries"]]
+        for pause, gap in zip(pauses, (b - a for a, b in itertools.pairwise(moments)), strict=True):
+            assert pause <= gap <= pause * 1.3 + 6, (pause, gap)
+        assert [one["status"] for one in row["tries"]] == [500] * 4
+        assert row["next_try_at"] is None and row["tries"][0]["error"] == "The receiver answered 500."
+        assert len({one.headers["svix-id"] for one in there.received}) == 1
+        # It can be had again.
+        there.answer = lambda _n: 204
+        await world.call("/webhooks/doorward/replay", delivery_id=row["delivery_id"])
+        await world.eventually(lambda: is_state(world, webhook, "done"))
+        assert len(there.received) == 5
+
+
+def test_the_documented_pauses_are_the_default() -> None:
+    default = Config.model_fields["webhook_retries"].default
+    assert [ms // 1000 for ms in pauses_ms(default)] == [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000]
+
+
+async def tried(world: World, webhook: Any, count: int) -> bool:
+    rows = (await log_of(world, webhook))["deliveries"]
+    return bool(rows) and len(rows[0]["tries"]) == count
+
+
+async def is_state(world: World, webhook: Any, state: str) -> bool:
+    return [one["state"] for one in (await log_of(world, webhook))["deliveries"]] == [state]
+
+
+async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    async with serving(tmp_path, None, **HERE) as world, receiver() as second, receiver() as first:
+        first.answer, first.headers = lambda _n: 307, {"location": second.url}
+        await world.connect()
+        webhook = await hook(world, first, "device.name_changed")
+        await happen(world)
+        await until(lambda: tried(world, webhook, 1))
+        (row,) = (await log_of(world, webhook))["deliveries"]
+        assert "redirects are not followed" in row["tries"][0]["error"]
+        assert second.received == []
+
+
+async def test_a_slow_receiver_keeps_nobody_waiting(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url, **HERE) as world, receiver() as quick, receiver() as slow:
+        slow.slowness_s = 10.0
+        await world.connect()
+        await hook(world, slow, "device.name_changed")
+        await hook(world, quick, "device.name_changed")
+        for number in range(40):
+            await happen(world, f"Name {number}")
+        await until(lambda: len(quick.received) == 40, patience=8)
+        names = sorted(one.event["device_name"] for one in quick.received)
+        assert names == sorted(f"Name {n}" for n in range(40))
+        assert len(slow.received) <= 16
+
+
+async def test_what_was_not_delivered_survives_a_restart(tmp_path: Path, database_url: str | None) -> None:
+    async with receiver(answer=lambda _n: 503) as there:
+        async with serving(tmp_path, database_url, **HERE) as world:
+            await world.connect()
+            clock, devices = world.clock, world.devices
+            webhook = await hook(world, there, "device.name_changed")
+            await happen(world)
+            await until(lambda: tried(world, webhook, 1))
+        there.answer = lambda _n: 200
+        async with serving(tmp_path, database_url, clock, **HERE) as world:
+            world.devices = devices
+            await happen(world, "Again")
+            await until(lambda: len(there.received) == 2)
+            await world.pass_time(6)
+            await until(lambda: len(there.received) == 3)
+            names = [one.event["device_name"] for one in there.received]
+            assert names == ["Renamed", "Again", "Renamed"]
+
+
+async def test_a_receiver_that_fails_for_days_is_disabled_and_wakes_when_it_is_updated(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with (
+        serving(
+            tmp_path, database_url, **HERE, webhook_retries="2m,2m,2m,2m,2m,2m", webhook_disable_after=0.005
+        ) as world,
+        receiver(answer=lambda _n: 500) as there,
+    ):
+        await world.connect()
+        webhook = await hook(world, there, "device.name_changed")
+        await happen(world)
+        for count in range(1, 6):
+            await world.eventually(lambda: tried(world, webhook, count), step=10)  # noqa: B023
+        assert "webhook.disabled" in await world.types()
+        assert (await log_of(world, webhook))["health"]["disabled_at"] is not None
+        there.answer = lambda _n: 200
+        await happen(world, "Later")
+        await world.pass_time(30)
+        assert len(there.received) == 5
+        await world.call("/webhooks/update", webhook_id=webhook["webhook_id"], event_types=["*"])
+        await world.eventually(lambda: any(one.event.get("device_name") == "Later" for one in there.received))
+
+
+async def test_two_secrets_sign_while_one_replaces_the_other(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url, Clock(), **HERE) as world, receiver() as there:
+        await world.connect()
+        old = await hook(world, there, "device.name_changed")
+        new = (await world.call("/webhooks/doorward/rotate_secret", webhook_id=old["webhook_id"]))["webhook"]
+        assert new["secret"] != old["secret"]
+        await happen(world)
+        await until(lambda: there.received)
+        for webhook in (old, new):
+            SeamWebhook(webhook["secret"]).verify(there.received[0].body.decode(), there.received[0].headers)
+
+
+async def test_no_secret_is_stored_readable_or_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving(tmp_path, None, Clock(), **HERE) as world, receiver(answer=lambda _n: 500) as there:
+        await world.connect()
+        webhook = await hook(world, there)
+        await happen(world)
+        await until(lambda: there.received)
+        await asyncio.sleep(0.1)
+        secret = webhook["secret"].removeprefix("whsec_")
+        for file in tmp_path.glob("doorward.db*"):  # noqa: ASYNC240 - a test
+            assert secret.encode() not in file.read_bytes()
+        said = capsys.readouterr()
+        assert secret not in said.out + said.err and there.url not in said.out + said.err
