@@ -54,7 +54,8 @@ bench: install npm ## side by side with the official fake and a bare ASGI app, a
 	@tools/system-packages.sh --optional wrk || true
 	@$(BIN)/python bench/run.py $(ARGS)
 	@$(BIN)/python bench/scale.py $(filter --quick,$(ARGS))
-	@exec $(BIN)/python bench/codes.py $(filter --quick,$(ARGS))
+	@$(BIN)/python bench/codes.py $(filter --quick,$(ARGS))
+	@exec $(BIN)/python bench/hooks.py $(filter --quick,$(ARGS))
 
 bench-scale: install ## 10,000 watched intercoms on one process (ten minutes; other sizes: ARGS="--watched 2000")
 	@exec $(BIN)/python bench/scale.py $(or $(ARGS),--watched 10000 --tls 0 --users 0 --codes 0)
