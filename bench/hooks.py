@@ -129,8 +129,8 @@ def measure(figures: Figures, seconds: float) -> None:
             arrived = 0
             while arrived < made * WELL and time.time() - quiet_since < 10 and time.time() - began < PATIENCE_S:
                 time.sleep(0.25)
-                for port, events in receivers.taken().items():
-                    seen.setdefault(port, set()).update(event_id for event_id, _ in events)
+                for name, events in receivers.taken().items():
+                    seen.setdefault(name, set()).update(event_id for event_id, _ in events)
                     if events:
                         last, quiet_since = max(last, *(at for _, at in events)), time.time()
                 arrived = sum(map(len, seen.values()))
