@@ -145,6 +145,12 @@ class AccessCodeCannotBeManaged(BadRequest):
     type = "access_code_cannot_be_managed"
 
 
+class WorkspaceNotSandbox(BadRequest):
+    """Only sandbox workspaces can be reset."""
+
+    type = "workspace_not_sandbox"
+
+
 class AccessCodeNotTimeBound(BadRequest):
     """An ongoing access code has no backup."""
 

@@ -11,7 +11,7 @@ from doorward.api.openapi import FOR_OLDER_CLIENTS, document
 from doorward.api.route import ROUTES, not_yet
 
 SERVED = sorted(path for path, route in ROUTES.items() if not route.undocumented)
-MISSING = 161
+MISSING = 158
 """Routes that were missing when this was written, or last lowered."""
 
 NEWER = {"/user_identities/merge"}

@@ -74,6 +74,28 @@ async def start_level(tx: Tx, core: Core, device: DeviceRow, action_type: str, a
     return row
 
 
+async def start_of_workspace(tx: Tx, core: Core, workspace_id: str, action_type: str) -> AttemptRow:
+    """An attempt about a whole workspace, which this process is carrying out already."""
+    now = core.clock.now()
+    row = AttemptRow(
+        workspace_id=workspace_id,
+        action_attempt_id=new_id(),
+        action_type=action_type,
+        device_id=None,
+        connected_account_id=None,
+        access_code_id=None,
+        status="pending",
+        phase="sending",
+        owner=core.process_id,
+        deadline_at=now + LEVEL_PATIENCE_MS,
+        result_json=None,
+        error_json=None,
+        created_at=now,
+    )
+    await action_attempts.add(tx, row)
+    return row
+
+
 async def finish(
     tx: Tx,
     core: Core,

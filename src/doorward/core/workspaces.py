@@ -1,8 +1,19 @@
 """Workspaces, the keys to them, and how they are shown."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from doorward.core import actions
+from doorward.core.accounts import LINKS
 from doorward.core.context import Core
+from doorward.errors import WorkspaceNotSandbox
 from doorward.ids import Token, derived_api_key, new_api_key, new_id, new_personal_access_token
+from doorward.providers.base import HasTwins
+from doorward.store import devices as device_store
 from doorward.store import workspaces as store
+from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Tx
 from doorward.store.workspaces import KeyRow, TokenRow, WorkspaceRow
 from doorward.wire.workspace import Workspace
@@ -10,18 +21,84 @@ from doorward.wire.workspace import Workspace
 SANDBOX = "Sandbox"
 
 
-async def create(tx: Tx, now: int, name: str, *, is_sandbox: bool) -> WorkspaceRow:
+async def create(
+    tx: Tx,
+    now: int,
+    name: str,
+    *,
+    is_sandbox: bool,
+    partner_name: str | None = None,
+    customization: Mapping[str, str | None] = {},
+) -> WorkspaceRow:
     """A new workspace."""
     row = WorkspaceRow(
         workspace_id=new_id(),
         name=name,
         is_sandbox=int(is_sandbox),
-        connect_partner_name=None,
-        customization_json="{}",
+        connect_partner_name=partner_name,
+        customization_json=_merged("{}", customization),
         created_at=now,
     )
     await store.add(tx, row)
     return row
+
+
+def _merged(customization_json: str, given: Mapping[str, str | None]) -> str:
+    """How webviews look, with what is given; null takes a member away."""
+    members = {**msgspec.json.decode(customization_json), **given}
+    return msgspec.json.encode({name: value for name, value in members.items() if value is not None}).decode()
+
+
+async def change(
+    tx: Tx,
+    workspace_id: str,
+    *,
+    name: str | None = None,
+    partner_name: str | None = None,
+    customization: Mapping[str, str | None] = {},
+) -> None:
+    """Other names, and another look of the webviews; what is not given stays."""
+    await tx.lock("workspace", workspace_id)
+    row = await store.get(tx, workspace_id)
+    assert row is not None
+    values: dict[str, Any] = {"customization_json": _merged(row.customization_json, customization)}
+    if name is not None:
+        values["name"] = name
+    if partner_name is not None:
+        values["connect_partner_name"] = partner_name
+    await store.change(tx, row, **values)
+
+
+async def begin_reset(tx: Tx, core: Core, workspace: WorkspaceRow) -> AttemptRow:
+    """The attempt to reset a sandbox. Raises WorkspaceNotSandbox."""
+    if not workspace.is_sandbox:
+        raise WorkspaceNotSandbox(data={"workspace_id": workspace.workspace_id})
+    return await actions.start_of_workspace(tx, core, workspace.workspace_id, "RESET_SANDBOX_WORKSPACE")
+
+
+async def reset(core: Core, attempt: AttemptRow) -> AttemptRow:
+    """Bring a sandbox back to its beginning: no accounts, no devices, no events, its virtual devices as new.
+
+    Its name, keys and webhooks stay. If the process dies half way, the attempt ends as an error, the virtual devices
+    may still be as they were, and resetting again does the rest.
+    """
+    await core.db.write(_clear, core, attempt)
+    for provider in core.providers.values():
+        if isinstance(provider, HasTwins):  # after the rows: nobody is told that they went away
+            await provider.forget_twins(attempt.workspace_id)
+    return await core.db.write(_end_reset, core, attempt)
+
+
+async def _clear(tx: Tx, core: Core, attempt: AttemptRow) -> None:
+    for device_id in await device_store.ids_of_workspace(tx, attempt.workspace_id):
+        await tx.lock("device", attempt.workspace_id, device_id)  # whatever is being written down about it ends first
+    await store.clear(tx, attempt.workspace_id, but_attempt=attempt.action_attempt_id)
+    tx.after_commit(lambda: core.wake.ring(LINKS))
+
+
+async def _end_reset(tx: Tx, core: Core, attempt: AttemptRow) -> AttemptRow:
+    await actions.finish(tx, core, attempt)
+    return await actions.get(tx, attempt.workspace_id, attempt.action_attempt_id)
 
 
 async def first_sandbox(tx: Tx, now: int) -> WorkspaceRow:
@@ -95,5 +172,5 @@ def wire(core: Core, row: WorkspaceRow) -> Workspace:
         is_publishable_key_auth_enabled=False,
         connect_partner_name=row.connect_partner_name,
         company_name=partner_name(row),
-        connect_webview_customization={},
+        connect_webview_customization=msgspec.json.decode(row.customization_json),
     )

@@ -564,6 +564,14 @@ class Provider(Protocol):
 
 
 @runtime_checkable
+class HasTwins(Protocol):
+    """Has virtual devices in sandbox workspaces."""
+
+    async def forget_twins(self, workspace_id: str) -> None:
+        """A sandbox is reset: its virtual devices end, and their state with them."""
+
+
+@runtime_checkable
 class Discovers(Protocol):
     """Finds devices that can be connected by their address."""
 

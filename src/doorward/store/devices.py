@@ -76,6 +76,12 @@ def _seen(row: Any) -> SeenDevice:
     return SeenDevice(DeviceRow(*device), version, errors)
 
 
+async def ids_of_workspace(read: Reader, workspace_id: str) -> list[str]:
+    """Of all devices, in their order."""
+    rows = await read.all("SELECT device_id FROM devices WHERE workspace_id = $1 ORDER BY device_id", workspace_id)
+    return [row[0] for row in rows]
+
+
 async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow | None:
     row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
     return DeviceRow(*row) if row else None

@@ -1,11 +1,11 @@
 """Workspaces and the keys to them."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from doorward.store.db import Reader, Tx, Where, columns, insert
+from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
 class WorkspaceRow(msgspec.Struct, frozen=True):
@@ -55,6 +55,27 @@ async def list_all(read: Reader) -> list[WorkspaceRow]:
 
 async def add(tx: Tx, row: WorkspaceRow) -> None:
     await tx.run(insert("workspaces", WorkspaceRow), *msgspec.structs.astuple(row))
+
+
+async def change(tx: Tx, row: WorkspaceRow, **values: Any) -> WorkspaceRow:
+    """Set columns, and return the row as it then is."""
+    return cast("WorkspaceRow", await update(tx, "workspaces", row, ("workspace_id",), values))
+
+
+_CONTENTS = (
+    # What refers to another comes before it.
+    *("deliveries", "outbox", "events", "code_log", "device_log", "bookmarks", "seen_device_events"),
+    *("access_codes", "due", "devices", "connected_accounts", "connect_webviews"),
+)
+
+
+async def clear(tx: Tx, workspace_id: str, *, but_attempt: str) -> None:
+    """Delete all that a workspace has come to hold: what is left is itself, its keys and webhooks, and one attempt."""
+    await tx.run(
+        "DELETE FROM action_attempts WHERE workspace_id = $1 AND action_attempt_id <> $2", workspace_id, but_attempt
+    )
+    for table in _CONTENTS:
+        await tx.run(f"DELETE FROM {table} WHERE workspace_id = $1", workspace_id)
 
 
 async def find_key(read: Reader, short: str) -> tuple[str, str, WorkspaceRow] | None:

@@ -149,6 +149,10 @@ class MyTwoN:
 
         return TwoNLink(access.place.workspace_id, access.devices, connect, self._clock, self._standings)
 
+    async def forget_twins(self, workspace_id: str) -> None:
+        """As `base.HasTwins.forget_twins`."""
+        await self.twins.forget(workspace_id)
+
     async def close(self) -> None:
         """As `base.Provider.close`."""
         await self.twins.close()
