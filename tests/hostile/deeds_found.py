@@ -15,6 +15,8 @@ from .model import Code
 
 DONE_S = 120
 """Longer than a restart and every pause after a first failure."""
+PATIENCE = 20
+"""So many times that a device may take which has refused our login: it is asked rarely."""
 
 
 async def _found(house: House, door: int, index: int) -> tuple[dict[str, Any], Entry] | None:
@@ -23,7 +25,11 @@ async def _found(house: House, door: int, index: int) -> tuple[dict[str, Any], E
     if not is_ready(unit):
         return None
     await house.mend()
-    await house.loop.advance(DONE_S)
+    for _ in range(PATIENCE):
+        await house.loop.advance(DONE_S)
+        device = await house.get("/devices/get", "device", device_id=house.device_id(door))
+        if device["properties"]["online"] and not device["errors"]:
+            break
     listed = await house.get("/access_codes/unmanaged/list", "access_codes", device_id=house.device_id(door))
     entries = {
         entry.get("name"): entry for entry in unit.directory.live() if entry.uuid.lower() in house.doors[door].owners
