@@ -16,6 +16,7 @@ from doorward.store import action_attempts, devices
 from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow
+from doorward.store.workspaces import WorkspaceRow
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.events import action_attempt as event
 
@@ -32,62 +33,42 @@ _ENDED: dict[tuple[str, str], type[event.AboutAttempt]] = {
 
 async def start_command(tx: Tx, core: Core, device: DeviceRow, action_type: str, *, sending: bool) -> AttemptRow:
     """A command, durable before the device is touched. `sending`: this process has the device's turn already."""
-    now = core.clock.now()
-    row = AttemptRow(
-        workspace_id=device.workspace_id,
-        action_attempt_id=new_id(),
-        action_type=action_type,
-        device_id=device.device_id,
-        connected_account_id=device.connected_account_id,
-        access_code_id=None,
-        status="pending",
-        phase="sending" if sending else "queued",
-        owner=core.process_id,
-        deadline_at=now + round(core.config.command_deadline * 1000),
-        result_json=None,
-        error_json=None,
-        created_at=now,
-    )
-    await action_attempts.add(tx, row)
-    return row
+    deadline_ms = round(core.config.command_deadline * 1000)
+    return await _start(tx, core, device, action_type, "sending" if sending else "queued", deadline_ms)
 
 
 async def start_level(tx: Tx, core: Core, device: DeviceRow, action_type: str, access_code_id: str) -> AttemptRow:
     """An attempt that ends when the device holds what is wanted of an access code."""
+    return await _start(tx, core, device, action_type, "level", LEVEL_PATIENCE_MS, access_code_id)
+
+
+async def start_of_workspace(tx: Tx, core: Core, workspace: WorkspaceRow, action_type: str) -> AttemptRow:
+    """An attempt about a whole workspace, which this process is carrying out already."""
+    return await _start(tx, core, workspace, action_type, "sending", LEVEL_PATIENCE_MS)
+
+
+async def _start(
+    tx: Tx,
+    core: Core,
+    about: DeviceRow | WorkspaceRow,
+    action_type: str,
+    phase: str,
+    patience_ms: int,
+    access_code_id: str | None = None,
+) -> AttemptRow:
     now = core.clock.now()
+    device = about if isinstance(about, DeviceRow) else None
     row = AttemptRow(
-        workspace_id=device.workspace_id,
+        workspace_id=about.workspace_id,
         action_attempt_id=new_id(),
         action_type=action_type,
-        device_id=device.device_id,
-        connected_account_id=device.connected_account_id,
+        device_id=device.device_id if device else None,
+        connected_account_id=device.connected_account_id if device else None,
         access_code_id=access_code_id,
         status="pending",
-        phase="level",
+        phase=phase,
         owner=core.process_id,
-        deadline_at=now + LEVEL_PATIENCE_MS,
-        result_json=None,
-        error_json=None,
-        created_at=now,
-    )
-    await action_attempts.add(tx, row)
-    return row
-
-
-async def start_of_workspace(tx: Tx, core: Core, workspace_id: str, action_type: str) -> AttemptRow:
-    """An attempt about a whole workspace, which this process is carrying out already."""
-    now = core.clock.now()
-    row = AttemptRow(
-        workspace_id=workspace_id,
-        action_attempt_id=new_id(),
-        action_type=action_type,
-        device_id=None,
-        connected_account_id=None,
-        access_code_id=None,
-        status="pending",
-        phase="sending",
-        owner=core.process_id,
-        deadline_at=now + LEVEL_PATIENCE_MS,
+        deadline_at=now + patience_ms,
         result_json=None,
         error_json=None,
         created_at=now,

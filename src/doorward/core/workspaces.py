@@ -73,7 +73,7 @@ async def begin_reset(tx: Tx, core: Core, workspace: WorkspaceRow) -> AttemptRow
     """The attempt to reset a sandbox. Raises WorkspaceNotSandbox."""
     if not workspace.is_sandbox:
         raise WorkspaceNotSandbox(data={"workspace_id": workspace.workspace_id})
-    return await actions.start_of_workspace(tx, core, workspace.workspace_id, "RESET_SANDBOX_WORKSPACE")
+    return await actions.start_of_workspace(tx, core, workspace, "RESET_SANDBOX_WORKSPACE")
 
 
 async def reset(core: Core, attempt: AttemptRow) -> AttemptRow:
