@@ -262,7 +262,11 @@ async def _told_in_order(house: House, code: Code) -> None:
         if name == "set_on_device":
             legal = legal and not is_set
             is_set = True
-        elif name in ("mutations_requested", "deleted_external_to_seam", "modified_external_to_seam"):
+        elif name in (
+            # Asked for while it was being set, another time frame arrives after it: then it begins a second time.
+            *("mutations_requested", "time_frame_changed"),
+            *("deleted_external_to_seam", "modified_external_to_seam"),
+        ):
             is_set = False
     for name, most in (("deleted_external_to_seam", code.removals), ("modified_external_to_seam", code.edits)):
         legal = legal and told.count(name) <= most
