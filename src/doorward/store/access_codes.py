@@ -1,6 +1,6 @@
 """Access codes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -109,14 +109,16 @@ async def see_page(read: Reader, where: Where, limit: int) -> list[SeenCode]:
 
 
 async def find_by_hash(read: Reader, workspace_id: str, device_id: str, code_hash: str) -> list[CodeRow]:
-    """Codes of a device with this PIN."""
+    """Codes of a device with this PIN, oldest first."""
+    # Sorted here: asked for an order, SQLite walks all codes of the device in it instead of looking the PIN up.
     rows = await read.all(
-        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND code_hash = $3 ORDER BY created_at",
-        workspace_id,
-        device_id,
-        code_hash,
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND code_hash = $3", workspace_id, device_id, code_hash
     )
-    return [CodeRow(*row) for row in rows]
+    return _in_order(rows)
+
+
+def _in_order(rows: Iterable[Any]) -> list[CodeRow]:
+    return sorted((CodeRow(*row) for row in rows), key=lambda row: (row.created_at, row.access_code_id))
 
 
 async def find_by_ref(read: Reader, workspace_id: str, device_id: str, ref: str) -> CodeRow | None:
@@ -249,13 +251,12 @@ async def needing_work(read: Reader, workspace_id: str, device_id: str, now: int
         f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 AND ("
         "is_wanted = 0 OR held_revision IS NULL OR held_revision <> revision OR ends_at <= $3 "
         "OR (status <> 'set' AND (starts_at IS NULL OR starts_at <= $3))) "
-        f"UNION ALL {_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 0 AND is_wanted = 0 "
-        "ORDER BY created_at, access_code_id",
+        f"UNION ALL {_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 0 AND is_wanted = 0",
         workspace_id,
         device_id,
         now,
     )
-    return [CodeRow(*row) for row in rows]
+    return _in_order(rows)
 
 
 async def next_change_at(read: Reader, workspace_id: str, device_id: str, now: int) -> int | None:
