@@ -103,6 +103,14 @@ class Units:
         """Intercoms with a channel of their log that was opened after the last mark."""
         return sum(json.loads(self._line(one).send("GET", "/watched", {})[2])["watched"] for one in self.controls)
 
+    @property
+    def held(self) -> dict[str, float]:
+        """When each user that was created was first in an intercom's directory, by the intercoms' own word."""
+        found: dict[str, float] = {}
+        for one in self.controls:
+            found |= json.loads(self._line(one).send("GET", "/held", {})[2])
+        return found
+
     def mark(self) -> None:
         """What is open now was left behind."""
         for one in self.controls:

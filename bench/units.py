@@ -6,7 +6,8 @@ Each is on a loopback address of its own (127.64.0.1, …), so that thousands of
 several processes apart. Each has a user with the PIN `PIN`; `--users` adds so many more to each. Prints one line of
 JSON when ready: `{"devices": [{"url", "serial", "pin"}], "control": url}`. The control plane is the emulator's, and
 `GET /watched` besides: at how many intercoms a channel of the log is open that was not there at the last `POST /mark`.
-A server that stops leaves some behind.
+A server that stops leaves some behind. `GET /held` tells when each user was first in a directory, in
+seconds since 1970.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import asyncio
 import json
 import signal
 import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -48,12 +50,28 @@ def fill(unit: Unit, users: int) -> None:
         assert not any("errors" in user for user in answer["users"]), answer
 
 
+def stamp(unit: Unit, held: dict[str, float]) -> None:
+    """Note when each user that is created from now on is in the directory."""
+    create = unit.directory.create
+
+    def noting(users: list[Any], *, force: bool) -> dict[str, Any]:
+        answer = create(users, force=force)
+        now = time.time()
+        for one in answer["users"]:
+            if "errors" not in one:
+                held.setdefault(str(one["uuid"]).lower(), now)
+        return answer
+
+    unit.directory.create = noting  # type: ignore[method-assign]
+
+
 async def serve(count: int, *, use_tls: bool, users: int, block: int) -> None:
     """Until told to stop."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     listeners = []
+    held: dict[str, float] = {}
     for n in range(count):
         unit = Unit(
             serial=f"54-8{block:03d}-{n:04d}",
@@ -62,6 +80,7 @@ async def serve(count: int, *, use_tls: bool, users: int, block: int) -> None:
             quirks=Quirks(directory_capacity=users + ROOM),
         )
         fill(unit, users)
+        stamp(unit, held)
         listener = Listener(unit, host=f"127.{64 + block}.{n // SPAN}.{n % SPAN + 1}", use_tls=use_tls)
         await listener.open()
         listeners.append(listener)
@@ -79,9 +98,13 @@ async def serve(count: int, *, use_tls: bool, users: int, block: int) -> None:
         )
         return web.json_response({"watched": sum(new)})
 
+    async def stamps(_request: web.Request) -> web.Response:
+        return web.json_response(held)
+
     app = control_app(listeners)
     app.router.add_get("/watched", watched)
     app.router.add_post("/mark", mark)
+    app.router.add_get("/held", stamps)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
