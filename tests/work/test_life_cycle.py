@@ -272,3 +272,49 @@ async def test_a_code_opens_between_its_instants_when_clocks_change(tmp_path: Pa
 
 async def is_scheduled(world: World, code_id: str) -> bool:
     return bool((await world.code(code_id))["is_scheduled_on_device"])
+
+
+# ---------------------------------------------------------------- attempts about what is put off
+
+
+async def attempt_of(world: World, reply: Any) -> Any:
+    return await world.attempt(reply["action_attempt"]["action_attempt_id"])
+
+
+async def test_an_attempt_to_set_a_code_later_has_succeeded_when_that_is_taken_note_of(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        about = {"device_id": world.devices[0], "prefer_native_scheduling": False}
+        reply = await world.call("/access_codes/create", **about, **hours(world, 2, 5))
+        code_id = reply["access_code"]["access_code_id"]
+        assert (await attempt_of(world, reply))["status"] == "success"
+        reply = await world.call("/access_codes/update", access_code_id=code_id, **hours(world, 3, 5))
+        assert (await attempt_of(world, reply))["status"] == "success"
+        await world.pass_time(120, step=5)
+        assert mutations(await world.code(code_id)) == ["deferring_creation"]
+
+
+async def test_an_attempt_to_move_a_code_to_later_ends_when_the_device_has_let_go(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        unit = await without_schedules(world)
+        code_id = await create(world, code="483759", **hours(world, -1, 5))
+        await reaches(world, code_id, "set")
+        unit.faults.arm("http-500", path="dir/delete", times=2)
+        reply = await world.call("/access_codes/update", access_code_id=code_id, **hours(world, 2, 3))
+
+        async def has_failed() -> bool:
+            return errors(await world.code(code_id)) == ["failed_to_remove_from_device"]
+
+        await world.eventually(has_failed)
+        await world.eventually(lambda: not directory.codes(unit))
+        shown = await world.code(code_id)
+        assert (shown["status"], errors(shown), mutations(shown)) == ("unset", [], ["deferring_creation"])
+        reply = await world.call("/access_codes/update", access_code_id=code_id, **hours(world, -1, 5))
+        await reaches(world, code_id, "set")
+        reply = await world.call("/access_codes/update", access_code_id=code_id, **hours(world, 2, 3))
+        await world.pass_time(90)
+        assert (await attempt_of(world, reply))["status"] == "success"

@@ -214,7 +214,15 @@ async def add(tx: Tx, core: Core, device: DeviceRow, row: CodeRow) -> AttemptRow
     await emit(tx, core, row.workspace_id, created)
     attempt = await actions.start_level(tx, core, device, "CREATE_ACCESS_CODE", row.access_code_id)
     await devices.wake(tx, core, row.workspace_id, row.device_id)
-    return attempt
+    return await _unless_put_off(tx, core, row, attempt)
+
+
+async def _unless_put_off(tx: Tx, core: Core, row: CodeRow, attempt: AttemptRow) -> AttemptRow:
+    """The attempt; of a code that is set later it has succeeded: there is nothing to wait for."""
+    if not code_state.is_put_off(core, row):
+        return attempt
+    await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
+    return await actions.get(tx, row.workspace_id, attempt.action_attempt_id)
 
 
 async def get(read: Reader, workspace_id: str, access_code_id: str, device_id: str | None = None) -> CodeRow:
@@ -268,7 +276,7 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
         await actions.finish_level(tx, core, workspace_id, row.access_code_id)
         return row, await actions.get(tx, workspace_id, attempt.action_attempt_id)
     if not values:
-        if row.held_revision == row.revision:
+        if row.held_revision == row.revision or code_state.is_put_off(core, row):
             await actions.finish_level(tx, core, workspace_id, row.access_code_id)
         return row, await actions.get(tx, workspace_id, attempt.action_attempt_id)
     future = starts_at is not None and starts_at > now
@@ -295,7 +303,7 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
         ),
     )
     await devices.wake(tx, core, workspace_id, device.device_id)
-    return row, attempt
+    return row, await _unless_put_off(tx, core, row, attempt)
 
 
 def _changed_times(row: CodeRow, wish: Change, now: int) -> tuple[int | None, int | None]:

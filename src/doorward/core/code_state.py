@@ -64,6 +64,13 @@ def planned(core: Core, row: CodeRow) -> Code:
     )
 
 
+def is_put_off(core: Core, row: CodeRow) -> bool:
+    """Its device is to have it when it begins, and does not have it now, which is as it should be."""
+    return bool(
+        row.is_deferred and row.held_sealed is None and row.starts_at is not None and row.starts_at > core.clock.now()
+    )
+
+
 def mutations(core: Core, row: CodeRow) -> list[dict[str, Any]]:
     """Seam's pending mutations: what is wanted and not held."""
 
@@ -75,9 +82,9 @@ def mutations(core: Core, row: CodeRow) -> list[dict[str, Any]]:
     if row.held_revision == row.revision:
         return []
     held = held_of(core, row)
-    if held is None and row.is_deferred and row.starts_at is not None and row.starts_at > core.clock.now():
+    if is_put_off(core, row):
         text = "The code is set on the device when its time comes."
-        return [one("deferring_creation", text, scheduled_at=iso(row.starts_at))]
+        return [one("deferring_creation", text, scheduled_at=iso_or_none(row.starts_at))]
     if held is None:
         return [one("creating", "The code is being set on the device.")]
     found = []

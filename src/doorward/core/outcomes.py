@@ -131,10 +131,15 @@ async def is_withdrawn(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, b
     if row is None:
         return
     await code_log.add(tx, core, row, "withdraw", began_at)
-    values = {"held_sealed": None, "held_revision": None, "external_sealed": None}
-    row = await store.change(tx, row, **values, status="unset" if row.is_wanted else row.status)
+    values: dict[str, Any] = {"held_sealed": None, "held_revision": None, "external_sealed": None}
+    if row.is_wanted:
+        future = row.starts_at is not None and row.starts_at > core.clock.now()
+        values |= {"status": "unset" if future else "setting", "errors_json": "[]", "failures": 0, "retry_at": 0}
+    row = await store.change(tx, row, **values)
     about = {"access_code_id": row.access_code_id, **events.about_device(device)}
     await events.emit(tx, core, row.workspace_id, event.AccessCodeRemovedFromDevice(**about))
+    if row.is_wanted and row.revision == before.revision:
+        await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
 
 
 async def is_removed(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, began_at: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from doorward.core import code_state
 from doorward.core.context import Core
 from doorward.store import code_log, workspaces
 from doorward.store import events as event_store
@@ -78,8 +79,9 @@ _Found = tuple[Position, TimelineEvent]
 async def entries(read: Reader, question: Question, limit: int) -> list[_Found]:
     """So many entries, the newest first, each with its position."""
     where = question.where("created_at", "event_id")
-    where.add("access_code_id IS NOT NULL" if question.types is None else "1 = 1")
-    if question.types is not None:
+    if question.types is None:
+        where.add("access_code_id IS NOT NULL")
+    else:
         where.any_of("event_type", sorted(question.types))
     rows = await event_store.newest(read, where, limit)
     ids = {row.actor.partition(":")[2] for row in rows if row.actor and row.actor.startswith("api_key:")}
@@ -164,7 +166,7 @@ def comes_next(core: Core, row: CodeRow, device: DeviceRow) -> ComesNext:
         return at(None, "Nothing: the device holds it.")
     if not device.online:
         return at(None, f"{what} when the device can be reached and lets this server in again.")
-    if row.is_deferred and not ends and row.is_wanted and row.starts_at is not None and row.starts_at > now:
+    if row.is_wanted and code_state.is_put_off(core, row):
         return at(row.starts_at, f"{what} when it begins.")
     if row.retry_at > now:
         return at(row.retry_at, f"{what}: it is tried again.")
