@@ -3,6 +3,7 @@
 import asyncio
 import ipaddress
 import itertools
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from doorward.clock import Clock
 from doorward.config import Config
 from doorward.core.webhooks import SETTING, pauses_ms
 from doorward.networks import Networks, Receivers
+from doorward.work.deliver import DRAIN_S
 from doorward.work.post import Poster
 
 HERE: dict[str, Any] = {"webhook_allow": "127.0.0.0/8"}
@@ -296,3 +298,19 @@ async def test_no_secret_is_stored_readable_or_said(tmp_path: Path, capsys: pyte
             assert secret.encode() not in file.read_bytes()
         said = capsys.readouterr()
         assert secret not in said.out + said.err and there.url not in said.out + said.err
+
+
+async def test_a_receiver_that_is_away_does_not_hold_up_the_end_of_the_server(tmp_path: Path) -> None:
+    async with receiver(answer=lambda _n: 500) as there:
+        async with serving(tmp_path, None, Clock(), **HERE) as world:
+            await world.connect()
+            webhook = await hook(world, there, "device.name_changed")
+            for number in range(60):
+                await happen(world, f"Name {number}")
+            await until(lambda: len(there.received) >= 12)
+            began = time.monotonic()
+        assert time.monotonic() - began < DRAIN_S
+        async with serving(tmp_path, None, Clock(), **HERE) as world:
+            waiting = await log_of(world, webhook)
+            assert {one["state"] for one in waiting["deliveries"]} == {"due"}
+            assert len(waiting["deliveries"]) == 60

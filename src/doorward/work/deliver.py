@@ -68,6 +68,7 @@ class Deliverer:
         self._lanes: dict[str, _Lane] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
+        self._ending = asyncio.Event()
         self._bodies: dict[str, bytes] = {}
 
     async def run(self) -> None:
@@ -95,7 +96,8 @@ class Deliverer:
         self._core.wake.ring(webhooks.BELL)  # something may have come in the last moment
 
     async def close(self) -> None:
-        """Let requests that are under way end, for a moment."""
+        """Begin no request any more, and let those that are under way end, for a moment."""
+        self._ending.set()
         tasks = list(self._busy.values())
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=DRAIN_S)
@@ -110,7 +112,7 @@ class Deliverer:
             await self._send_all(workspace_id, webhook_id, self._lanes.setdefault(webhook_id, _Lane()))
         except Exception:
             log.exception("delivering to a webhook failed", webhook_id=webhook_id)
-            await self._core.clock.sleep(1.0)
+            await self._core.clock.wait(self._ending, 1.0)
 
     async def _send_all(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
         core = self._core
@@ -126,7 +128,7 @@ class Deliverer:
                     known = {row.delivery_id for row in flying.values()}
                     now = core.clock.now()
                     ahead += await deliveries.due(core.db.read, workspace_id, webhook_id, now, PART, known)
-                while ahead and len(flying) < lane.width:
+                while ahead and len(flying) < lane.width and not self._ending.is_set():
                     row = ahead.popleft()
                     flying[asyncio.ensure_future(self._send(webhook, row))] = row
                 if not flying:
@@ -137,7 +139,7 @@ class Deliverer:
                     lane.failures = 0 if outcome.error is None else lane.failures + 1
                 await core.db.write(webhooks.write_down, core, webhook, found)
                 if lane.pause_s:
-                    await core.clock.sleep(lane.pause_s)
+                    await core.clock.wait(self._ending, lane.pause_s)
         finally:
             for task in flying:
                 task.cancel()

@@ -5,7 +5,6 @@ that resolves otherwise the second time nor an address in disguise gets past it.
 of an answer but its status is used.
 """
 
-import asyncio
 import ipaddress
 import socket
 import ssl
@@ -77,7 +76,6 @@ class Poster:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
-            await asyncio.sleep(0)
 
 
 def _sentence(error: BaseException) -> str:
