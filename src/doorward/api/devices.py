@@ -11,7 +11,7 @@ from doorward.api.connect_webviews import Category, metadata_filter
 from doorward.api.params import Id, Instant, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import actions, backup_pool, events, switches
+from doorward.core import access_codes, actions, events, switches
 from doorward.core import devices as rules
 from doorward.errors import DeviceIsManaged, DeviceNotFound
 from doorward.store import access_codes as code_store
@@ -354,7 +354,7 @@ async def update(req: Request, p: Update) -> None:
         if not p.is_managed:
             for code in await code_store.managed_of_device(tx, req.workspace_id, row.device_id):
                 if code.is_backup and code.pulled_for is None:
-                    await backup_pool.drop(tx, req.core, code)
+                    await access_codes.let_go(tx, req.core, code)
                     await rules.wake(tx, req.core, req.workspace_id, p.device_id)
                     continue
                 await code_store.change(tx, code, is_managed=0)

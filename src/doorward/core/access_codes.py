@@ -7,7 +7,7 @@ true and writes what is held. So a device that is off, slow or wrong never stand
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.core import actions, breaker, code_state, devices, pins
+from doorward.core import actions, code_state, devices, pins
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.errors import (
@@ -284,12 +284,7 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
         tx,
         row,
         **values,
-        revision=row.revision + 1,
-        requested_at=now,
-        failures=0,
-        retry_at=0,
-        breaker_json=breaker.CLOSED,
-        errors_json="[]",
+        **code_state.asked_anew(core, row),
         status="unset" if future else ("setting" if row.status != "set" else "set"),
     )
     await emit(
@@ -331,17 +326,11 @@ async def delete(
     core.limits.check("access_code_delete", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     attempt = await actions.start_level(tx, core, device, "DELETE_ACCESS_CODE", access_code_id)
     if row.is_wanted:
-        await store.change(
-            tx,
-            row,
-            is_wanted=0,
-            status="removing",
-            revision=row.revision + 1,
-            requested_at=core.clock.now(),
-            failures=0,
-            retry_at=0,
-            breaker_json=breaker.CLOSED,
-            errors_json="[]",
-        )
+        await let_go(tx, core, row)
         await devices.wake(tx, core, workspace_id, device.device_id)
     return attempt
+
+
+async def let_go(tx: Tx, core: Core, row: CodeRow) -> None:
+    """It is not wanted any more."""
+    await store.change(tx, row, is_wanted=0, status="removing", **code_state.asked_anew(core, row))

@@ -12,7 +12,7 @@ Filling up and pulling are one transaction each; if the process dies in between,
 import structlog
 
 from doorward.core import access_codes as rules
-from doorward.core import breaker, code_state, devices, pins, problems
+from doorward.core import code_state, devices, pins, problems
 from doorward.core.access_codes import Wish
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
@@ -42,15 +42,21 @@ WARNING = "using_backup_access_code"
 # ---------------------------------------------------------------- keeping it filled
 
 
-async def tend(core: Core, device: DeviceRow) -> None:
-    """Bring a device's pool to its size, or take it down."""
-    if await _wanting(core, core.db.read, device):
+async def tend(core: Core, device: DeviceRow) -> bool:
+    """Bring a device's pool to its size, or take it down. False: it has none, and nothing is said of one."""
+    pool = await _pool(core, core.db.read, device)
+    if _wanting(core, device, pool):
         await core.db.write(_fill, core, device)
+    is_said = any(code in device.errors_json + device.warnings_json for code in (EMPTY, PARTIAL, MANY))
+    return is_said or _is_kept(device, pool) or bool(pool.reserve or pool.pulled)
 
 
-async def _wanting(core: Core, read: Reader, device: DeviceRow) -> int:
+async def _pool(core: Core, read: Reader, device: DeviceRow) -> Pool:
+    return await store.pool(read, device.workspace_id, device.device_id, core.clock.now())
+
+
+def _wanting(core: Core, device: DeviceRow, pool: Pool) -> int:
     """How many reserve codes are wanted beside those that there are (negative: too many)."""
-    pool = await store.pool(read, device.workspace_id, device.device_id, core.clock.now())
     return (core.config.backup_pool_size if _is_kept(device, pool) else 0) - pool.reserve
 
 
@@ -64,7 +70,7 @@ async def _fill(tx: Tx, core: Core, before: DeviceRow) -> None:
     device = await device_store.get(tx, workspace_id, device_id)
     if device is None:
         return
-    wanting = await _wanting(core, tx, device)
+    wanting = _wanting(core, device, await _pool(core, tx, device))
     report = devices.report_of(device)
     for _ in range(wanting if report.code_lengths else 0):
         try:
@@ -81,28 +87,12 @@ async def _fill(tx: Tx, core: Core, before: DeviceRow) -> None:
         # Those that the device does not hold yet go first.
         reserve = await store.reserve(tx, workspace_id, device_id)
         for row in sorted(reserve, key=lambda one: one.held_sealed is not None)[:-wanting]:
-            await drop(tx, core, row)
-
-
-async def drop(tx: Tx, core: Core, row: CodeRow) -> None:
-    """A reserve code is not wanted any more."""
-    await store.change(
-        tx,
-        row,
-        is_wanted=0,
-        status="removing",
-        revision=row.revision + 1,
-        requested_at=core.clock.now(),
-        failures=0,
-        retry_at=0,
-        breaker_json=breaker.CLOSED,
-        errors_json="[]",
-    )
+            await rules.let_go(tx, core, row)
 
 
 async def tell(core: Core, device: DeviceRow) -> None:
     """After a look at a device: say on it how its pool stands."""
-    pool = await store.pool(core.db.read, device.workspace_id, device.device_id, core.clock.now())
+    pool = await _pool(core, core.db.read, device)
     size, is_kept = core.config.backup_pool_size, _is_kept(device, pool)
     texts = {
         EMPTY: "The device holds no reserve code, so none can be pulled." if is_kept and not pool.ready else "",

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from doorward.core import devices, plan, problems
+from doorward.core import breaker, devices, plan, problems
 from doorward.core.context import Core
 from doorward.core.pins import pin_of
 from doorward.core.plan import Code, Content
@@ -62,6 +62,18 @@ def planned(core: Core, row: CodeRow) -> Code:
         is_deferred=bool(row.is_deferred),
         seen=external[1] if (external := external_of(core, row)) else None,
     )
+
+
+def asked_anew(core: Core, row: CodeRow) -> dict[str, Any]:
+    """Columns of a new revision: something else is wanted from now on, whatever failed before."""
+    return {
+        "revision": row.revision + 1,
+        "requested_at": core.clock.now(),
+        "failures": 0,
+        "retry_at": 0,
+        "breaker_json": breaker.CLOSED,
+        "errors_json": "[]",
+    }
 
 
 def is_put_off(core: Core, row: CodeRow) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import actions, breaker, code_state, devices, pins, plan, problems
+from doorward.core import actions, code_state, devices, pins, plan, problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.core.plan import Content
@@ -213,8 +213,9 @@ async def take_over(
         is_external_modification_allowed=allowed,
         held_sealed=code_state.seal_held(core, Content(row.name, pin, row.starts_at, row.ends_at)),
         held_revision=None,
+        external_sealed=None,
         status="unset" if row.starts_at is not None and row.starts_at > now else "set",
-        **_afresh(row, now),
+        **code_state.asked_anew(core, row),
     )
     await devices.wake(tx, core, workspace_id, device.device_id)
     return attempt
@@ -233,22 +234,10 @@ async def remove(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: st
     core.limits.check("access_code_delete", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     attempt = await actions.start_level(tx, core, device, "DELETE_ACCESS_CODE", access_code_id)
     if row.is_wanted:
-        await store.change(tx, row, is_wanted=0, takes_over=int(TakeOver.UNCLAIMED), **_afresh(row, core.clock.now()))
+        values = {"is_wanted": 0, "takes_over": int(TakeOver.UNCLAIMED), "external_sealed": None}
+        await store.change(tx, row, **values, **code_state.asked_anew(core, row))
         await devices.wake(tx, core, workspace_id, device.device_id)
     return attempt
-
-
-def _afresh(row: CodeRow, now: int) -> dict[str, Any]:
-    """Columns of a new revision, whatever failed before."""
-    return {
-        "revision": row.revision + 1,
-        "requested_at": now,
-        "failures": 0,
-        "retry_at": 0,
-        "breaker_json": breaker.CLOSED,
-        "errors_json": "[]",
-        "external_sealed": None,
-    }
 
 
 async def give_up(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, error: ProviderError) -> None:

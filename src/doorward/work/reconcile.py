@@ -201,7 +201,7 @@ class Reconciler:
         """Read what is new, and make the device hold what it should; when to look again."""
         core, workspace_id, device_id = self._core, row.workspace_id, row.device_id
         reading = await self._directory.look(row, link)
-        await backup_pool.tend(core, row)
+        has_pool = await backup_pool.tend(core, row)
         now = core.clock.now()
         work = await store.needing_work(core.db.read, workspace_id, device_id, now)
         if any(code.takes_over for code in work):
@@ -231,7 +231,8 @@ class Reconciler:
             at = await self._step(row, report, link, step, codes[step.code.code_id])
             if at is not None:
                 retry.append(at)
-        await backup_pool.tell(core, row)
+        if has_pool:
+            await backup_pool.tell(core, row)
         if retry:
             await self._tell_late(row)
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
