@@ -8,8 +8,6 @@ and with 1 when something did not work at all.
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import signal
 import sqlite3
@@ -28,8 +26,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from bench import load, seed  # noqa: E402 - run as a file
-from bench.run import Line, Row, post, say, table  # noqa: E402
-from bench.scale import Figures, percentile, wait_until  # noqa: E402
+from bench.run import Line, Row, post, say  # noqa: E402
+from bench.scale import Figures, percentile, report, wait_until  # noqa: E402
 from bench.site import Failed, Site, site_of  # noqa: E402
 from doorward.demo import Browser, Server  # noqa: E402
 
@@ -261,15 +259,8 @@ def main() -> int:
             failed = True
         else:
             rows += shown(numbers[name])
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    print(f"\nOne process on SQLite, its clients and the emulated intercom beside it on the same {machine}\n")
-    print(table(rows))
-    with suppress(OSError):
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(
-            json.dumps({"machine": machine, "rows": [vars(row) for row in rows], "numbers": numbers}, indent=1)
-        )
-    say(f"\n{time.monotonic() - began:.0f} s; all numbers are in {os.path.relpath(given.json)}")
+    where = "One process on SQLite, its clients and the emulated intercom beside it"
+    report(rows, numbers, where, given.json, began)
     return int(failed)
 
 

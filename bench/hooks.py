@@ -8,8 +8,6 @@ and with 1 when something did not work at all.
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import signal
 import socket
@@ -28,8 +26,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from bench import load  # noqa: E402 - run as a file
-from bench.run import Row, say, table  # noqa: E402
-from bench.scale import Figures, percentile  # noqa: E402
+from bench.run import Row, say  # noqa: E402
+from bench.scale import Figures, percentile, report  # noqa: E402
 from bench.site import Failed, cpu_s  # noqa: E402
 from doorward.demo import Browser, Server, clean_environment  # noqa: E402
 
@@ -190,15 +188,8 @@ def main() -> int:
     except Failed as exc:
         say(f"  it did not work: {exc}")
         return 1
-    shown = rows(figures)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    print(f"\nOne process on SQLite, callers and receivers beside it on the same {machine}\n")
-    print(table(shown))
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(
-        json.dumps({"machine": machine, "rows": [vars(row) for row in shown], "numbers": figures}, indent=1)
-    )
-    say(f"\n{time.monotonic() - began:.0f} s; all numbers are in {os.path.relpath(given.json)}")
+    where = "One process on SQLite, callers and receivers beside it"
+    report(rows(figures), figures, where, given.json, began)
     return 0
 
 

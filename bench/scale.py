@@ -373,6 +373,16 @@ def codes_rows(count: int, f: Figures) -> list[Row]:
     ]
 
 
+def report(rows: list[Row], numbers: Any, where: str, path: Path, began: float, *, after: str = "") -> None:
+    """Print the table, and write all numbers as JSON."""
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    print(f"\n{where} on the same {machine}\n")
+    print(table(rows) + after)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"machine": machine, "rows": [vars(row) for row in rows], "numbers": numbers}, indent=1))
+    say(f"\n{time.monotonic() - began:.0f} s; all numbers are in {os.path.relpath(path)}")
+
+
 def main() -> int:
     """The whole run."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -412,19 +422,13 @@ def main() -> int:
             failed = True
         else:
             rows += shown(numbers[name])
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    print(f"\nOne process on SQLite; the emulated intercoms run beside it on the same {machine}\n")
-    print(table(rows))
-    print(
-        "\nA bare write is a call of dir/create by the server's own client, logged in and warm, from this process,"
+    after = (
+        "\n\nA bare write is a call of dir/create by the server's own client, logged in and warm, from this process,"
         "\nwith nothing stored and nothing read back. A code through the API is also two transactions on disk, events,"
         "\nand a read of the entry; its time runs from the first create call, 16 at a time, until the last is `set`."
     )
-    given.json.parent.mkdir(parents=True, exist_ok=True)
-    given.json.write_text(
-        json.dumps({"machine": machine, "rows": [vars(row) for row in rows], "numbers": numbers}, indent=1)
-    )
-    say(f"\n{time.monotonic() - began:.0f} s; all numbers are in {os.path.relpath(given.json)}")
+    where = "One process on SQLite; the emulated intercoms run beside it"
+    report(rows, numbers, where, given.json, began, after=after)
     return int(failed)
 
 
