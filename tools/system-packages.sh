@@ -14,8 +14,8 @@ case ${1:-} in
 esac
 
 any_command() {
-    for name; do
-        command -v "$name" >/dev/null 2>&1 && return
+    for command; do # not `name`: a function shares its caller's names
+        command -v "$command" >/dev/null 2>&1 && return
     done
     return 1
 }
