@@ -17,7 +17,10 @@ from doorward.store.db import Database, StoreBusy, StoreUnavailable, Tx
 from doorward.store.open import open_store
 
 CLOCK = ManualClock()
-WORKSPACE = "INSERT INTO workspaces VALUES ($1, $2, 1, NULL, '{}', 0)"
+WORKSPACE = (
+    "INSERT INTO workspaces (workspace_id, name, is_sandbox, customization_json, created_at) "
+    "VALUES ($1, $2, 1, '{}', 0)"
+)
 
 
 @pytest.fixture
@@ -148,14 +151,15 @@ async def test_a_schema_from_the_future_is_refused(tmp_path: Path, database_url:
 async def test_a_migration_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    good = migrate.migrations()
     running: Cluster = request.getfixturevalue("postgres")
+    migrations = migrate.migrations
     for url in (None, await running.empty()):
+        good = migrations("postgresql" if url else "sqlite")
         bad = [*good, (good[-1][0] + 1, "bad", ["CREATE TABLE half (x INTEGER)", "INSERT INTO nowhere VALUES (1)"])]
-        monkeypatch.setattr(migrate, "migrations", lambda bad=bad: bad)
+        monkeypatch.setattr(migrate, "migrations", lambda _name, bad=bad: bad)
         with pytest.raises((sqlite3.Error, asyncpg.PostgresError)):
             await open_store(tmp_path, url, clock=CLOCK)
-        monkeypatch.setattr(migrate, "migrations", lambda: good)
+        monkeypatch.setattr(migrate, "migrations", lambda _name, good=good: good)
         db = await open_store(tmp_path, url, clock=CLOCK)
         await db.write(add, "a")
 
@@ -247,7 +251,8 @@ async def test_a_member_of_stored_json_is_found_by_any_key(db: Database, key: st
 
     async def write(tx: Tx, name: str, value: Any) -> None:
         await tx.run(
-            "INSERT INTO workspaces VALUES ($1, 'x', 1, NULL, $2, 0)",
+            "INSERT INTO workspaces (workspace_id, name, is_sandbox, customization_json, created_at) "
+            "VALUES ($1, 'x', 1, $2, 0)",
             name,
             msgspec.json.encode({key: value, "other": 1}).decode(),
         )

@@ -58,6 +58,8 @@ class CodeRow(msgspec.Struct, frozen=True):
     """A reserve is kept on its device for it."""
     pulled_for: str | None = None
     """A reserve code: the code that it stands for by now."""
+    access_method_id: str | None = None
+    """The access method that it is part of."""
 
 
 _SELECT = f"SELECT {columns(CodeRow)} FROM access_codes"
@@ -144,6 +146,15 @@ async def of_common_key(read: Reader, workspace_id: str, common_code_key: str) -
         workspace_id,
         common_code_key,
     )
+    return [CodeRow(*row) for row in rows]
+
+
+async def of_methods(read: Reader, workspace_id: str, access_method_ids: Sequence[str]) -> list[CodeRow]:
+    """Managed codes that access methods consist of, by their devices."""
+    where = Where()
+    where.add("workspace_id = {} AND is_managed = 1", workspace_id)
+    where.any_of("access_method_id", access_method_ids)
+    rows = await read.all(f"{_SELECT} WHERE {where} ORDER BY device_id, access_code_id", *where.args)
     return [CodeRow(*row) for row in rows]
 
 
@@ -241,6 +252,18 @@ async def has_hash(read: Reader, workspace_id: str, device_id: str, code_hash: s
         workspace_id,
         device_id,
         code_hash,
+    )
+    return row is not None
+
+
+async def has_warning(read: Reader, workspace_id: str, device_id: str, warning_code: str) -> bool:
+    """Whether one of a device's managed codes has this warning."""
+    row = await read.one(
+        "SELECT 1 FROM access_codes WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 1 "
+        "AND warnings_json <> '[]' AND warnings_json LIKE $3 LIMIT 1",
+        workspace_id,
+        device_id,
+        f'%"{warning_code}"%',
     )
     return row is not None
 

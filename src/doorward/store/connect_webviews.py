@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import msgspec
 
+from doorward.store import search
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
@@ -57,14 +58,20 @@ async def list_page(read: Reader, where: Where, limit: int) -> list[WebviewRow]:
 
 async def add(tx: Tx, row: WebviewRow) -> None:
     await tx.run(insert("connect_webviews", WebviewRow), *msgspec.structs.astuple(row))
+    await search.put(tx, "connect_webviews", row)
 
 
 async def change(tx: Tx, row: WebviewRow, **values: Any) -> WebviewRow:
     """Set columns, and return the row as it then is."""
-    return cast("WebviewRow", await update(tx, "connect_webviews", row, ("workspace_id", "connect_webview_id"), values))
+    changed = cast(
+        "WebviewRow", await update(tx, "connect_webviews", row, ("workspace_id", "connect_webview_id"), values)
+    )
+    await search.changed(tx, "connect_webviews", changed, values)
+    return changed
 
 
 async def delete(tx: Tx, workspace_id: str, connect_webview_id: str) -> int:
+    await search.drop(tx, "connect_webviews", workspace_id, connect_webview_id)
     return await tx.run(
         "DELETE FROM connect_webviews WHERE workspace_id = $1 AND connect_webview_id = $2",
         workspace_id,

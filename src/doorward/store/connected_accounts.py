@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import msgspec
 
+from doorward.store import search
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
@@ -54,18 +55,39 @@ async def list_page(read: Reader, where: Where, limit: int) -> list[AccountRow]:
     return [AccountRow(*row) for row in rows]
 
 
+class Note(msgspec.Struct, frozen=True):
+    """What events of an account's devices say of it."""
+
+    custom_metadata_json: str
+    errors_json: str
+    warnings_json: str
+
+
+async def note(read: Reader, workspace_id: str, connected_account_id: str) -> Note | None:
+    row = await read.one(
+        f"SELECT {columns(Note)} FROM connected_accounts WHERE workspace_id = $1 AND connected_account_id = $2",
+        workspace_id,
+        connected_account_id,
+    )
+    return Note(*row) if row else None
+
+
 async def add(tx: Tx, row: AccountRow) -> None:
     await tx.run(insert("connected_accounts", AccountRow), *msgspec.structs.astuple(row))
+    await search.put(tx, "connected_accounts", row)
 
 
 async def change(tx: Tx, row: AccountRow, **values: Any) -> AccountRow:
     """Set columns, and return the row as it then is."""
-    return cast(
+    changed = cast(
         "AccountRow", await update(tx, "connected_accounts", row, ("workspace_id", "connected_account_id"), values)
     )
+    await search.changed(tx, "connected_accounts", changed, values)
+    return changed
 
 
 async def delete(tx: Tx, workspace_id: str, connected_account_id: str) -> int:
+    await search.drop(tx, "connected_accounts", workspace_id, connected_account_id)
     return await tx.run(
         "DELETE FROM connected_accounts WHERE workspace_id = $1 AND connected_account_id = $2",
         workspace_id,

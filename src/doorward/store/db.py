@@ -110,6 +110,13 @@ class Where:
         self.args.append(value)
         return f"${len(self.args)}"
 
+    def either(self, build: "Callable[[Where], None]") -> None:
+        """One of the conditions that `build` adds is enough; none: nothing is selected."""
+        inner = Where()
+        inner.args = self.args  # its values are ours
+        build(inner)
+        self._clauses.append(f"({' OR '.join(inner._clauses)})" if inner._clauses else "1 = 0")
+
     def any_of(self, column: str, values: Sequence[Any]) -> None:
         """The column is one of these; an empty list selects nothing."""
         if not values:

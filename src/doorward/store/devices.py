@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import msgspec
 
-from doorward.store import bookmarks, device_log
+from doorward.store import bookmarks, device_log, search
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
@@ -36,6 +36,8 @@ class DeviceRow(msgspec.Struct, frozen=True):
     created_at: int
     constraints_json: str = "{}"
     """What callers know of it that it does not tell: `code_lengths`."""
+    space_ids_json: str = "[]"
+    """The spaces it is in."""
 
 
 _SELECT = f"SELECT {columns(DeviceRow)} FROM devices"
@@ -47,9 +49,10 @@ _VERSIONS = (
 )
 # Readers get a device together with its account's errors: both make up what is said of it.
 _JOINED = (
-    f"SELECT {columns(DeviceRow, 'd.')}, a.version, a.errors_json FROM devices d "
+    f"SELECT {columns(DeviceRow, 'd.')}, a.version, a.errors_json, w.is_sandbox FROM devices d "
     "JOIN connected_accounts a "
-    "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id"
+    "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id "
+    "JOIN workspaces w ON w.workspace_id = d.workspace_id"
 )
 
 
@@ -64,16 +67,17 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class SeenDevice(msgspec.Struct, frozen=True):
-    """A device with what is wrong with its account."""
+    """A device with what is wrong with its account, and whether it may be a virtual one."""
 
     row: DeviceRow
     account_version: int
     account_errors_json: str
+    is_sandbox: int
 
 
 def _seen(row: Any) -> SeenDevice:
-    *device, version, errors = row
-    return SeenDevice(DeviceRow(*device), version, errors)
+    *device, version, errors, is_sandbox = row
+    return SeenDevice(DeviceRow(*device), version, errors, is_sandbox)
 
 
 async def ids_of_workspace(read: Reader, workspace_id: str) -> list[str]:
@@ -89,16 +93,6 @@ async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow | No
 
 async def version_of(read: Reader, workspace_id: str, device_id: str) -> Version | None:
     row = await read.one(f"{_VERSIONS} WHERE d.workspace_id = $1 AND d.device_id = $2", workspace_id, device_id)
-    return Version(*row) if row else None
-
-
-async def version_by_name(read: Reader, workspace_id: str, name: str) -> Version | None:
-    row = await read.one(
-        f"{_VERSIONS} WHERE d.workspace_id = $1 AND (d.nickname = $2 OR (d.nickname IS NULL AND d.name = $2)) "
-        "ORDER BY d.created_at, d.device_id LIMIT 1",
-        workspace_id,
-        name,
-    )
     return Version(*row) if row else None
 
 
@@ -180,17 +174,21 @@ async def login_of(read: Reader, workspace_id: str, device_id: str) -> tuple[str
 
 async def add(tx: Tx, row: DeviceRow) -> None:
     await tx.run(insert("devices", DeviceRow), *msgspec.structs.astuple(row))
+    await search.put(tx, "devices", row)
 
 
 async def change(tx: Tx, row: DeviceRow, **values: Any) -> DeviceRow:
     """Set columns, and return the row as it then is."""
-    return cast("DeviceRow", await update(tx, "devices", row, ("workspace_id", "device_id"), values))
+    changed = cast("DeviceRow", await update(tx, "devices", row, ("workspace_id", "device_id"), values))
+    await search.changed(tx, "devices", changed, values)
+    return changed
 
 
 async def delete(tx: Tx, workspace_id: str, device_id: str) -> int:
     await tx.run("DELETE FROM seen_device_events WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
     await bookmarks.drop(tx, workspace_id, device_id)
     await device_log.drop(tx, workspace_id, device_id)
+    await search.drop(tx, "devices", workspace_id, device_id)
     return await tx.run("DELETE FROM devices WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
 
 

@@ -22,6 +22,9 @@ class EventRow(msgspec.Struct, frozen=True):
     created_at: int
     actor: str | None = None
     """Who caused it: see `core.context`."""
+    space_id: str | None = None
+    access_grant_id: str | None = None
+    access_method_id: str | None = None
 
 
 class Body(msgspec.Struct, frozen=True):

@@ -1,7 +1,8 @@
 """Brings the schema up to date when the store is opened.
 
 Migrations are the numbered files beside this one, run in order, each once, all in one transaction behind a lock: if
-the process dies half way, none of them happened. A schema newer than this program is refused, not guessed at.
+the process dies half way, none of them happened. A schema newer than this program is refused, not guessed at. What the
+two databases say too differently stands in two files: `0012_search.sqlite.sql`, `0012_search.postgresql.sql`.
 """
 
 import re
@@ -16,21 +17,25 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 """
 
 
-def migrations() -> list[tuple[int, str, list[str]]]:
-    """Number, name and statements of every migration, in order."""
+_STATEMENT = re.compile(r"(?:\$\$.*?\$\$|[^;$])+", re.DOTALL)
+"""Up to a semicolon that is not in a body in dollars."""
+
+
+def migrations(database: str) -> list[tuple[int, str, list[str]]]:
+    """Number, name and statements of every migration for `sqlite` or `postgresql`, in order."""
     found = []
     for file in files("doorward.store.migrations").iterdir():
-        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
-        if match:
+        match = re.fullmatch(r"(\d{4})_(\w+)(?:\.(\w+))?\.sql", file.name)
+        if match and match[3] in (None, database):
             sql = re.sub(r"--[^\n]*", "", file.read_text(encoding="utf-8"))
-            statements = [part.strip() for part in sql.split(";") if part.strip()]
+            statements = [part.strip() for part in _STATEMENT.findall(sql) if part.strip()]
             found.append((int(match[1]), match[2], statements))
     return sorted(found)
 
 
 async def migrate(db: Database, now: int) -> None:
     """Apply what is missing. Raises StoreBusy when the schema is from a newer program."""
-    known = migrations()
+    known = migrations(db.dialect.name)
 
     async def apply(tx: Tx) -> None:
         await tx.lock("schema_migrations")

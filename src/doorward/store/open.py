@@ -13,6 +13,7 @@ import structlog
 from doorward.clock import Clock
 from doorward.store.db import Database, StoreUnavailable
 from doorward.store.migrate import migrate
+from doorward.store.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
     from doorward.store.ownership import Ownership
@@ -74,7 +75,6 @@ async def open_store(
                     await owner.end()
                 raise
     else:
-        from doorward.store.sqlite import SqliteDatabase
         from doorward.store.sqlite import take_lock as take_file_lock
 
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # noqa: ASYNC240 - before anything is served
@@ -82,6 +82,8 @@ async def open_store(
         db = SqliteDatabase(path, take_file_lock(path) if exclusive else None)
     try:
         await migrate(db, clock.now())
+        if isinstance(db, SqliteDatabase):
+            await db.use_statistics()
     except BaseException:
         await db.close()
         raise

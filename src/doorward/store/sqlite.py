@@ -2,9 +2,10 @@
 
 Reads are short and indexed (5 µs for a row), so a hop to another thread would cost ten times what it saves. Writes
 queue up for the writer thread, which takes all that wait, runs each in a savepoint, and commits them with one fsync
-(`synchronous=FULL`): whoever is answered is on disk. A failing function rolls back alone; a failing commit fails all
-of its group. Two processes never serve the same file: the first holds a lock on `<name>.lock` while it lives. Short
-writes of the command line (a new API key) go in between by SQLite's own locking.
+(`synchronous=FULL`): whoever is answered is on disk, in the log; `store.checkpoint` moves it on into the file. A
+failing function rolls back alone; a failing commit fails all of its group. Two processes never serve the same file:
+the first holds a lock on `<name>.lock` while it lives. Short writes of the command line (a new API key) go in between
+by SQLite's own locking.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, cast
 
+from doorward.store import statistics
+from doorward.store.checkpoint import MOST_PAGES, Checkpointer
 from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T, numbered
 
 BUSY_MS = 10_000
@@ -132,10 +135,19 @@ class SqliteDatabase:
         self._reading.execute("PRAGMA query_only = ON")
         self.read = SqliteReader(self._reading)
         self._writing = connect(path)
+        self._writing.execute(f"PRAGMA wal_autocheckpoint = {MOST_PAGES}")
+        self._checkpoints = Checkpointer(connect(path))
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="doorward-writer", daemon=True)
         self._thread.start()
+
+    async def use_statistics(self) -> None:
+        """Let the planner know what the tables are like; see `store.statistics`."""
+        await self.write(statistics.put)
+        self._reading.execute("PRAGMA query_only = OFF")
+        self._reading.execute("ANALYZE sqlite_schema")  # reads them, and writes nothing
+        self._reading.execute("PRAGMA query_only = ON")
 
     async def write(self, fn: Callable[Concatenate[SqliteTx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._closed:
@@ -157,6 +169,7 @@ class SqliteDatabase:
         self._closed = True
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(self._checkpoints.close)
         self._reading.close()
         self._writing.close()
         if self._lock is not None:
@@ -189,6 +202,7 @@ class SqliteDatabase:
             for job in group:
                 self._run(con, job)
             con.execute("COMMIT")
+            self._checkpoints.note(con.total_changes)
         except sqlite3.Error as exc:
             if con.in_transaction:
                 con.execute("ROLLBACK")

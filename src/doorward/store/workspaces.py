@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import msgspec
 
+from doorward.store import search
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
@@ -17,6 +18,8 @@ class WorkspaceRow(msgspec.Struct, frozen=True):
     connect_partner_name: str | None
     customization_json: str
     created_at: int
+    publishable_key: str | None = None
+    is_publishable_key_auth_enabled: int = 0
 
 
 class KeyRow(msgspec.Struct, frozen=True):
@@ -28,6 +31,8 @@ class KeyRow(msgspec.Struct, frozen=True):
     hash: str
     name: str
     created_at: int
+    last_used_at: int | None = None
+    revoked_at: int | None = None
 
 
 class TokenRow(msgspec.Struct, frozen=True):
@@ -38,6 +43,8 @@ class TokenRow(msgspec.Struct, frozen=True):
     hash: str
     name: str
     created_at: int
+    last_used_at: int | None = None
+    revoked_at: int | None = None
 
 
 _WORKSPACE = f"SELECT {columns(WorkspaceRow)} FROM workspaces"
@@ -65,6 +72,10 @@ async def change(tx: Tx, row: WorkspaceRow, **values: Any) -> WorkspaceRow:
 _CONTENTS = (
     # What refers to another comes before it.
     *("deliveries", "outbox", "events", "code_log", "device_log", "bookmarks", "seen_device_events"),
+    *("client_session_accounts", "client_session_webviews", "client_sessions"),
+    *("access_grant_devices", "access_grant_spaces", "access_methods", "access_grants"),
+    *("user_identity_devices", "user_identities"),
+    *("space_devices", "space_accounts", "spaces"),
     *("access_codes", "due", "devices", "connected_accounts", "connect_webviews"),
 )
 
@@ -74,18 +85,49 @@ async def clear(tx: Tx, workspace_id: str, *, but_attempt: str) -> None:
     await tx.run(
         "DELETE FROM action_attempts WHERE workspace_id = $1 AND action_attempt_id <> $2", workspace_id, but_attempt
     )
+    await search.drop_workspace(tx, workspace_id)
     for table in _CONTENTS:
         await tx.run(f"DELETE FROM {table} WHERE workspace_id = $1", workspace_id)
 
 
-async def find_key(read: Reader, short: str) -> tuple[str, str, WorkspaceRow] | None:
-    """A key's hash, its id, and its workspace."""
+async def by_publishable_key(read: Reader, publishable_key: str) -> WorkspaceRow | None:
+    row = await read.one(f"{_WORKSPACE} WHERE publishable_key = $1", publishable_key)
+    return WorkspaceRow(*row) if row else None
+
+
+async def find_key(read: Reader, short: str) -> tuple[KeyRow, WorkspaceRow] | None:
+    """A key, revoked or not, and its workspace."""
     row = await read.one(
-        f"SELECT k.hash, k.api_key_id, {columns(WorkspaceRow, 'w.')} FROM api_keys k "
+        f"SELECT {columns(KeyRow, 'k.')}, {columns(WorkspaceRow, 'w.')} FROM api_keys k "
         "JOIN workspaces w ON w.workspace_id = k.workspace_id WHERE k.short = $1",
         short,
     )
-    return (row[0], row[1], WorkspaceRow(*tuple(row)[2:])) if row else None
+    if row is None:
+        return None
+    cut = len(KeyRow.__struct_fields__)
+    return KeyRow(*tuple(row)[:cut]), WorkspaceRow(*tuple(row)[cut:])
+
+
+async def keys(read: Reader) -> list[KeyRow]:
+    """Of all workspaces, oldest first."""
+    rows = await read.all(f"SELECT {columns(KeyRow)} FROM api_keys ORDER BY created_at, api_key_id")
+    return [KeyRow(*row) for row in rows]
+
+
+async def tokens(read: Reader) -> list[TokenRow]:
+    """Personal access tokens, oldest first."""
+    rows = await read.all(f"SELECT {columns(TokenRow)} FROM personal_access_tokens ORDER BY created_at, token_id")
+    return [TokenRow(*row) for row in rows]
+
+
+async def used(tx: Tx, table: str, column: str, key_id: str, now: int) -> None:
+    """A key or token was used now."""
+    await tx.run(f"UPDATE {table} SET last_used_at = $1 WHERE {column} = $2", now, key_id)
+
+
+async def revoke(tx: Tx, table: str, short: str, now: int) -> int:
+    """A key or token is not taken any more; 0: there is none, or it was revoked before."""
+    return await tx.run(f"UPDATE {table} SET revoked_at = $1 WHERE short = $2 AND revoked_at IS NULL", now, short)
 
 
 async def names_of_keys(read: Reader, workspace_id: str, api_key_ids: Collection[str]) -> dict[str, str]:
@@ -101,10 +143,10 @@ async def add_key(tx: Tx, row: KeyRow) -> None:
     await tx.run(insert("api_keys", KeyRow), *msgspec.structs.astuple(row))
 
 
-async def find_token(read: Reader, short: str) -> tuple[str, str] | None:
-    """A personal access token's hash, and its id."""
-    row = await read.one("SELECT hash, token_id FROM personal_access_tokens WHERE short = $1", short)
-    return (row[0], row[1]) if row else None
+async def find_token(read: Reader, short: str) -> TokenRow | None:
+    """A personal access token, revoked or not."""
+    row = await read.one(f"SELECT {columns(TokenRow)} FROM personal_access_tokens WHERE short = $1", short)
+    return TokenRow(*row) if row else None
 
 
 async def add_token(tx: Tx, row: TokenRow) -> None:

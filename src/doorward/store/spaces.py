@@ -1,0 +1,142 @@
+"""Spaces, and what is in them."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, cast
+
+import msgspec
+
+from doorward.store import search
+from doorward.store.db import Reader, Tx, Where, columns, insert, update
+
+
+class SpaceRow(msgspec.Struct, frozen=True):
+    """A place."""
+
+    workspace_id: str
+    space_id: str
+    space_key: str | None
+    name: str
+    customer_key: str | None
+    customer_data_json: str | None
+    parent_space_id: str | None
+    created_at: int
+
+
+class SeenSpace(msgspec.Struct, frozen=True):
+    """A place with what is shown beside it."""
+
+    row: SpaceRow
+    parent_space_key: str | None
+    device_count: int
+
+
+Members = Literal["devices", "accounts"]
+_TABLES = {"devices": ("space_devices", "device_id"), "accounts": ("space_accounts", "connected_account_id")}
+_SELECT = f"SELECT {columns(SpaceRow)} FROM spaces"
+_SEEN = (
+    f"SELECT {columns(SpaceRow, 's.')}, p.space_key, (SELECT COUNT(*) FROM space_devices m "
+    "WHERE m.workspace_id = s.workspace_id AND m.space_id = s.space_id) FROM spaces s "
+    "LEFT JOIN spaces p ON p.workspace_id = s.workspace_id AND p.space_id = s.parent_space_id"
+)
+
+
+async def get(read: Reader, workspace_id: str, space_id: str) -> SpaceRow | None:
+    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND space_id = $2", workspace_id, space_id)
+    return SpaceRow(*row) if row else None
+
+
+async def by_key(read: Reader, workspace_id: str, space_key: str) -> SpaceRow | None:
+    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND space_key = $2", workspace_id, space_key)
+    return SpaceRow(*row) if row else None
+
+
+async def see_page(read: Reader, where: Where, limit: int) -> list[SeenSpace]:
+    """Columns in `where` carry the prefix `s.`."""
+    rows = await read.all(
+        f"{_SEEN} WHERE {where} ORDER BY s.created_at, s.space_id LIMIT {where.bind(limit)}", *where.args
+    )
+    return [SeenSpace(SpaceRow(*tuple(row)[:-2]), row[-2], row[-1]) for row in rows]
+
+
+async def children(read: Reader, workspace_id: str, space_id: str) -> list[SpaceRow]:
+    rows = await read.all(f"{_SELECT} WHERE workspace_id = $1 AND parent_space_id = $2", workspace_id, space_id)
+    return [SpaceRow(*row) for row in rows]
+
+
+async def add(tx: Tx, row: SpaceRow) -> None:
+    await tx.run(insert("spaces", SpaceRow), *msgspec.structs.astuple(row))
+    await search.put(tx, "spaces", row)
+
+
+async def change(tx: Tx, row: SpaceRow, **values: Any) -> SpaceRow:
+    """Set columns, and return the row as it then is."""
+    changed = cast("SpaceRow", await update(tx, "spaces", row, ("workspace_id", "space_id"), values))
+    await search.changed(tx, "spaces", changed, values)
+    return changed
+
+
+async def delete(tx: Tx, row: SpaceRow) -> None:
+    """With what says what is in it. Places in it stay, and are in none."""
+    await search.drop(tx, "spaces", row.workspace_id, row.space_id)
+    for table in ("space_devices", "space_accounts", "spaces"):
+        await tx.run(f"DELETE FROM {table} WHERE workspace_id = $1 AND space_id = $2", row.workspace_id, row.space_id)
+    await tx.run(
+        "UPDATE spaces SET parent_space_id = NULL WHERE workspace_id = $1 AND parent_space_id = $2",
+        row.workspace_id,
+        row.space_id,
+    )
+
+
+# ---------------------------------------------------------------- what is in them
+
+
+async def members(read: Reader, workspace_id: str, space_ids: Sequence[str], what: Members) -> list[str]:
+    """What is in any of these spaces, each once, in the order of its ids."""
+    table, column = _TABLES[what]
+    where = Where()
+    where.add("workspace_id = {}", workspace_id)
+    where.any_of("space_id", space_ids)
+    rows = await read.all(f"SELECT DISTINCT {column} FROM {table} WHERE {where} ORDER BY {column}", *where.args)
+    return [str(row[0]) for row in rows]
+
+
+async def device_ids(read: Reader, workspace_id: str, space_ids: Sequence[str]) -> list[str]:
+    """Devices that are in any of these spaces."""
+    return await members(read, workspace_id, space_ids, "devices")
+
+
+async def of_member(read: Reader, workspace_id: str, what: Members, member_id: str) -> list[str]:
+    """Ids of the spaces that something is in, in their order."""
+    table, column = _TABLES[what]
+    rows = await read.all(
+        f"SELECT space_id FROM {table} WHERE workspace_id = $1 AND {column} = $2 ORDER BY space_id",
+        workspace_id,
+        member_id,
+    )
+    return [str(row[0]) for row in rows]
+
+
+async def put_in(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> None:
+    table, column = _TABLES[what]
+    await tx.many(
+        f"INSERT INTO {table} (workspace_id, space_id, {column}) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        [(row.workspace_id, row.space_id, one) for one in ids],
+    )
+
+
+async def take_out(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> None:
+    table, column = _TABLES[what]
+    await tx.many(
+        f"DELETE FROM {table} WHERE workspace_id = $1 AND space_id = $2 AND {column} = $3",
+        [(row.workspace_id, row.space_id, one) for one in ids],
+    )
+
+
+def only_in(where: Where, column: str, what: Members, workspace_id: str, space_id: str) -> None:
+    """Only rows of what is in a space."""
+    table, name = _TABLES[what]
+    where.add(
+        f"{column} IN (SELECT {name} FROM {table} WHERE workspace_id = {{}} AND space_id = {{}})",
+        workspace_id,
+        space_id,
+    )
