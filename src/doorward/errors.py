@@ -3,7 +3,8 @@
 ApiError
 ├ BadRequest (400)        InvalidInput, InvalidQueryParams, InvalidContentType, MismatchedPageParameters,
 │                         DeviceUnmanaged, DeviceManaged, DeviceTypeNotSupported, DeviceRefused, …
-├ Unauthorized (401)      WorkspaceOfHeaderNotFound, ClientSessionNotFound
+├ Unauthorized (401)      WorkspaceOfHeaderNotFound, ClientSessionNotFound, ClientSessionExpired, …
+├ Forbidden (403)
 ├ NotFound (404)          one class per resource
 ├ MethodNotAllowed (405)
 ├ DuplicateAccessCode (409)
@@ -145,6 +146,42 @@ class AccessCodeCannotBeManaged(BadRequest):
     type = "access_code_cannot_be_managed"
 
 
+class ClientSessionAlreadyExists(BadRequest):
+    """There is a client session of this user already."""
+
+    type = "client_session_token_already_exists"
+
+
+class InvalidClientSessionToken(BadRequest):
+    """This is not a client session token."""
+
+    type = "invalid_client_session_token"
+
+
+class PublishableKeyHeaderRequired(BadRequest):
+    """The seam-publishable-key header is missing."""
+
+    type = "publishable_key_header_required"
+
+
+class PublishableKeyNeedsUser(BadRequest):
+    """With a publishable key, user_identifier_key or the seam-user-identifier-key header is required."""
+
+    type = "publishable_key_requires_user_identifier_key"
+
+
+class WorkspaceOfKeyNotFound(BadRequest):
+    """There is no workspace with this publishable key."""
+
+    type = "workspace_not_found"
+
+
+class NotSupported(BadRequest):
+    """This server cannot do it."""
+
+    type = "not_supported"
+
+
 class WorkspaceNotSandbox(BadRequest):
     """Only sandbox workspaces can be reset."""
 
@@ -176,11 +213,48 @@ class ClientSessionNotFound(Unauthorized):
     type = "client_session_not_found"
 
 
+class ClientSessionRevoked(Unauthorized):
+    """This client session was revoked."""
+
+    type = "client_session_revoked"
+
+
+class ClientSessionExpired(Unauthorized):
+    """This client session has expired."""
+
+    type = "client_session_expired"
+
+
+class InvalidPublishableKey(Unauthorized):
+    """This is not a publishable key."""
+
+    type = "invalid_publishable_key"
+
+
+class Forbidden(ApiError):
+    """The credential may not do this."""
+
+    status = 403
+    type = "forbidden"
+
+
+class MustCreateEmptySessions(Forbidden):
+    """With a publishable key only empty client sessions can be made."""
+
+    type = "publishable_keys_must_create_empty_client_sessions"
+
+
 class NotFound(ApiError):
     """There is no such thing."""
 
     status = 404
     type = "not_found"
+
+
+class NoSuchClientSession(NotFound):
+    """There is no such client session."""
+
+    type = "client_session_not_found"
 
 
 class DeviceNotFound(NotFound):
@@ -229,6 +303,108 @@ class ConnectedAccountNotFound(NotFound):
     """Connected account not found."""
 
     type = "connected_account_not_found"
+
+
+class ManufacturerNotFound(NotFound):
+    """No device of this maker can be connected."""
+
+    type = "manufacturer_not_found"
+
+
+class DeviceModelNotFound(NotFound):
+    """No device of this model can be connected."""
+
+    type = "device_model_not_found"
+
+
+class AcsAccessGroupNotFound(NotFound):
+    """This server has no access control systems, and no access groups of them."""
+
+    type = "acs_access_group_not_found"
+
+
+class AcsCredentialNotFound(NotFound):
+    """This server has no access control systems, and no credentials of them."""
+
+    type = "acs_credential_not_found"
+
+
+class AcsEncoderNotFound(NotFound):
+    """This server has no access control systems, and no encoders of them."""
+
+    type = "acs_encoder_not_found"
+
+
+class AcsEntranceNotFound(NotFound):
+    """This server has no access control systems, and no entrances of them."""
+
+    type = "acs_entrance_not_found"
+
+
+class AcsSystemNotFound(NotFound):
+    """This server has no access control systems."""
+
+    type = "acs_system_not_found"
+
+
+class AcsUserNotFound(NotFound):
+    """This server has no access control systems, and no users of them."""
+
+    type = "acs_user_not_found"
+
+
+class PhoneNotFound(NotFound):
+    """This server has no phones."""
+
+    type = "phone_not_found"
+
+
+class InstantKeyNotFound(NotFound):
+    """This server has no instant keys."""
+
+    type = "instant_key_not_found"
+
+
+class NoiseThresholdNotFound(NotFound):
+    """This server has no noise sensors, and no thresholds of them."""
+
+    type = "noise_threshold_not_found"
+
+
+class ThermostatScheduleNotFound(NotFound):
+    """This server has no thermostats, and no schedules of them."""
+
+    type = "thermostat_schedule_not_found"
+
+
+class ThermostatDailyProgramNotFound(NotFound):
+    """This server has no thermostats, and no daily programs of them."""
+
+    type = "thermostat_daily_program_not_found"
+
+
+class SpaceNotFound(NotFound):
+    """Space not found."""
+
+    type = "space_not_found"
+
+
+class UserIdentityNotFound(NotFound):
+    """User identity not found."""
+
+    type = "user_identity_not_found"
+
+
+class AccessGrantNotFound(NotFound):
+    """Access grant not found."""
+
+    type = "access_grant_not_found"
+
+
+class AccessMethodNotFound(NotFound):
+    """Access method not found."""
+
+    type = "access_method_not_found"
 
 
 class EventNotFound(NotFound):

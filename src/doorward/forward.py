@@ -26,7 +26,7 @@ def reads_only(path: str) -> bool:
     """Any process can answer it: it changes nothing and asks no device."""
     route = ROUTES.get(path.rstrip("/") or path)
     if route is None:
-        return not path.startswith("/connect_webviews/")
+        return not path.startswith(("/connect_webviews/", "/portal/"))
     return "GET" in route.verbs and not route.asks_device
 
 

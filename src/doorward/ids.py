@@ -93,6 +93,16 @@ def new_personal_access_token() -> Token:
     return _token("at1")
 
 
+def new_client_session_token() -> Token:
+    """A token of a client session."""
+    return _token("cst1")
+
+
+def new_publishable_key() -> str:
+    """Names a workspace; no secret."""
+    return _token("pk1").text
+
+
 def split_token(text: str) -> tuple[str, str] | None:
     """Short and long part of a token; None when it has not the form of one."""
     parts = text.split("_")

@@ -54,7 +54,7 @@ class Rig:
     """It carries out the next command, and the line breaks."""
     moves: Callable[[], int]
     """How often the door was locked or unlocked."""
-    enter: Callable[[str], None]
+    enter: Callable[[str], object]
     """Somebody enters a PIN."""
 
 

@@ -250,11 +250,16 @@ class World:
         skip: int = 0,
         order: Order | None = None,
         workspace: WorkspaceRow | None = None,
+        webview_id: str | None = None,
     ) -> str:
-        """Log in a sandbox account and `count` of its devices, leave `skip` more without login; the webview's id."""
+        """Log in a sandbox account and `count` of its devices, leave `skip` more without login; the webview's id.
+        `webview_id`: through one that is there already."""
         core = self.core
         workspace = workspace or self.workspace
-        row = await core.db.write(webviews.create, core, workspace, order or Order(accepted_providers=["my_2n"]))
+        if webview_id is not None:
+            row = await webviews.get(core.db.read, workspace.workspace_id, webview_id)
+        else:
+            row = await core.db.write(webviews.create, core, workspace, order or Order(accepted_providers=["my_2n"]))
         token = core.vault.open(row.token_sealed, webviews.TOKEN)
         visit = await webviews.visit(core, row.connect_webview_id, token)
         assert visit is not None

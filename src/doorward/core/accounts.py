@@ -7,13 +7,22 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import devices, pins, problems
+from doorward.core import devices, grant_progress, pins, problems, spaces
 from doorward.core.context import Core
 from doorward.core.events import about_account, about_device, emit
 from doorward.errors import ConnectedAccountNotFound
 from doorward.ids import new_id
-from doorward.providers.base import AccountLogin, DeviceReport, NotAuthorized, OfferedDevice, Offline, Provider
-from doorward.store import access_codes, action_attempts, due
+from doorward.providers.base import (
+    AccountDisconnected,
+    AccountLogin,
+    DeviceReport,
+    NotAuthorized,
+    OfferedDevice,
+    Offline,
+    Provider,
+    Refused,
+)
+from doorward.store import access_codes, action_attempts, client_sessions, due, user_identities
 from doorward.store import connected_accounts as store
 from doorward.store import devices as device_store
 from doorward.store.connected_accounts import AccountRow
@@ -28,6 +37,7 @@ from doorward.wire.time import iso
 SECRET = "an account's login"  # noqa: S105 - what a sealed login is bound to
 LINKS = "links"
 """Bell: accounts or their logins changed, so open links are stale and watchers must be looked over."""
+DISCONNECTED = "account_disconnected"
 NOT_LOGGED_IN = "This device still needs its own login. Open a connect webview for the account and log in to it."
 
 
@@ -78,7 +88,10 @@ async def connect(
     terms: Terms,
     connect_webview_id: str,
 ) -> tuple[AccountRow, bool]:
-    """The account of a login that worked, made or renewed; and whether it is new."""
+    """The account of a login that worked, made or renewed; and whether it is new.
+
+    Raises Refused where it is another customer's.
+    """
     identity = login.identity or {"username": offered[0].ref}
     key = identity_key(identity)
     await tx.lock("account", workspace_id, provider.key, *(() if login.is_direct else (key,)))
@@ -106,6 +119,8 @@ async def connect(
         )
         await store.add(tx, row)
     else:
+        if terms.customer_key is not None and row.customer_key not in (None, terms.customer_key):
+            raise Refused("This account is connected for another customer already. Use another account, or cancel.")
         row = await store.change(
             tx,
             row,
@@ -217,15 +232,52 @@ async def _add_device(
     return row
 
 
+# ---------------------------------------------------------------- its connection
+
+
+def is_disconnected(row: AccountRow) -> bool:
+    """Nothing is sent to its devices until somebody has logged in again."""
+    return DISCONNECTED in row.errors_json
+
+
+async def disconnect(tx: Tx, core: Core, workspace_id: str, connected_account_id: str) -> None:
+    """Its login works no more, and its devices cannot be reached. Said once."""
+    row = await get(tx, workspace_id, connected_account_id)
+    if is_disconnected(row):
+        return
+    why = AccountDisconnected()
+    errors = problems.with_issue(row.errors_json, DISCONNECTED, why.message, core.clock.now())
+    row = await store.change(tx, row, errors_json=errors)
+    shown = problems.wire(errors, "error", is_connected_account_error=True)
+    lost = event.ConnectedAccountDisconnected(connected_account_errors=shown, **about_account(row))
+    await emit(tx, core, workspace_id, lost)
+    for device in await device_store.of_account(tx, workspace_id, connected_account_id):
+        await tx.lock("device", workspace_id, device.device_id)
+        if not device.online:
+            continue
+        device = await device_store.change(tx, device, online=0)
+        cls = device_event.DeviceDisconnected if device.is_managed else device_event.DeviceUnmanagedDisconnected
+        gone = cls(
+            error_code=DISCONNECTED,
+            **devices.issues_of(device),
+            **about_device(device),
+        )
+        await emit(tx, core, workspace_id, gone)
+    tx.after_commit(lambda: core.wake.ring(LINKS))
+
+
 # ---------------------------------------------------------------- letting go
 
 
 async def delete(tx: Tx, core: Core, workspace_id: str, connected_account_id: str) -> None:
     """Forget an account and everything below it here. Nothing is changed at the provider or on a device."""
+    await tx.lock("connected_account", workspace_id, connected_account_id)
     account = await get(tx, workspace_id, connected_account_id)
     for device in await device_store.of_account(tx, workspace_id, connected_account_id):
         await delete_device(tx, core, device)
     await store.delete(tx, workspace_id, connected_account_id)
+    await client_sessions.forget_account(tx, workspace_id, connected_account_id)
+    await spaces.forget_member(tx, core, workspace_id, "accounts", connected_account_id)
     gone = event.ConnectedAccountDeleted(connected_account_type=account.provider, **about_account(account))
     await emit(tx, core, workspace_id, gone)
     tx.after_commit(lambda: core.wake.ring(LINKS))
@@ -234,14 +286,19 @@ async def delete(tx: Tx, core: Core, workspace_id: str, connected_account_id: st
 async def delete_device(tx: Tx, core: Core, device: DeviceRow) -> None:
     """Forget a device with its codes."""
     about = about_device(device)
+    await grant_progress.lock(tx, device.workspace_id)
     await tx.lock("device", device.workspace_id, device.device_id)
-    for code in await access_codes.managed_of_device(tx, device.workspace_id, device.device_id):
+    lost = await access_codes.managed_of_device(tx, device.workspace_id, device.device_id)
+    for code in lost:
         pin = pins.pin_of(core, code)
         deleted = code_event.AccessCodeDeleted(access_code_id=code.access_code_id, code=pin, **about)
         await emit(tx, core, device.workspace_id, deleted)
     await access_codes.delete_of_device(tx, device.workspace_id, device.device_id)
     await action_attempts.delete_of_device(tx, device.workspace_id, device.device_id)
     await due.drop(tx, device.workspace_id, devices.RECONCILE, device.device_id)
+    await spaces.forget_member(tx, core, device.workspace_id, "devices", device.device_id)
+    await grant_progress.device_gone(tx, core, device.workspace_id, device.device_id, lost)
+    await user_identities.forget_device(tx, device.workspace_id, device.device_id)
     await device_store.delete(tx, device.workspace_id, device.device_id)
     name = device.nickname or device.name
     await emit(tx, core, device.workspace_id, device_event.DeviceDeleted(device_name=name, **about))

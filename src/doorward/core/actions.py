@@ -28,6 +28,8 @@ _ENDED: dict[tuple[str, str], type[event.AboutAttempt]] = {
     ("LOCK_DOOR", "error"): event.LockDoorFailed,
     ("UNLOCK_DOOR", "success"): event.UnlockDoorSucceeded,
     ("UNLOCK_DOOR", "error"): event.UnlockDoorFailed,
+    ("SIMULATE_KEYPAD_CODE_ENTRY", "success"): event.SimulateKeypadCodeEntrySucceeded,
+    ("SIMULATE_KEYPAD_CODE_ENTRY", "error"): event.SimulateKeypadCodeEntryFailed,
 }
 
 

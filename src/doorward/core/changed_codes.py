@@ -12,13 +12,16 @@ from doorward.core.events import about_device, emit
 from doorward.core.plan import Content, Difference
 from doorward.providers.base import FoundCode
 from doorward.store import access_codes as store
+from doorward.store import devices
 from doorward.store.access_codes import CodeRow
-from doorward.store.db import Tx
+from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow
 from doorward.wire.events import access_code as event
+from doorward.wire.events import device as device_event
 from doorward.wire.time import iso
 
 TRANSFERRED = "management_transferred"
+INTERFERENCE = "Something else keeps changing access codes at the device. Find out who else edits its directory."
 
 
 async def store_differences(
@@ -110,6 +113,38 @@ async def _object(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, one: Diff
     await store.change(tx, row, **values)
     cls = event.AccessCodeDeletedExternalToSeam if is_gone else event.AccessCodeModifiedExternalToSeam
     await emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about_device(device)))
+
+
+async def tell_interference(core: Core, device: DeviceRow) -> None:
+    """After a look at a device: say on it whether something else keeps changing its codes."""
+    if await _is_meddled_with(core.db.read, device) != _is_told(device):
+        await core.db.write(_tell_interference, core, device)
+
+
+async def _is_meddled_with(read: Reader, device: DeviceRow) -> bool:
+    return await store.has_warning(read, device.workspace_id, device.device_id, code_state.INTERFERENCE)
+
+
+def _is_told(device: DeviceRow) -> bool:
+    return any(issue.code == code_state.INTERFERENCE for issue in problems.read(device.warnings_json))
+
+
+async def _tell_interference(tx: Tx, core: Core, before: DeviceRow) -> None:
+    await tx.lock("device", before.workspace_id, before.device_id)
+    row = await devices.get(tx, before.workspace_id, before.device_id)
+    is_so = await _is_meddled_with(tx, before)
+    if row is None or is_so == _is_told(row):
+        return
+    now, warnings = core.clock.now(), problems.without(row.warnings_json, code_state.INTERFERENCE)
+    if is_so:
+        warnings = problems.with_issue(warnings, code_state.INTERFERENCE, INTERFERENCE, now)
+    row = await devices.change(tx, row, warnings_json=warnings)
+    cls = (
+        device_event.DeviceThirdPartyIntegrationDetected
+        if is_so
+        else device_event.DeviceThirdPartyIntegrationNoLongerDetected
+    )
+    await emit(tx, core, row.workspace_id, cls(**about_device(row)))
 
 
 def _content(name: str | None, found: FoundCode, old: Content | None) -> Content:

@@ -23,6 +23,7 @@ IN_EFFECT = "external_modification_in_effect"
 IN_DOUBT = -1
 """In place of the held revision: an answer to a write of ours was lost, so the device may hold more than we know."""
 INTERFERENCE = "third_party_integration_detected"
+LATE = "delay_in_setting_on_device"
 
 
 def seal_held(core: Core, content: Content) -> str:
@@ -81,6 +82,17 @@ def is_put_off(core: Core, row: CodeRow) -> bool:
     return bool(
         row.is_deferred and row.held_sealed is None and row.starts_at is not None and row.starts_at > core.clock.now()
     )
+
+
+def is_refused(row: CodeRow) -> bool:
+    """Its device did not take it when it was last tried."""
+    is_held = row.held_revision == row.revision
+    return not is_held and any(issue.code != CONFLICT for issue in problems.read(row.errors_json))
+
+
+def is_late(row: CodeRow) -> bool:
+    """It was told that its device should hold it for some time."""
+    return any(issue.code == LATE for issue in problems.read(row.warnings_json))
 
 
 def mutations(core: Core, row: CodeRow) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from doorward.clock import Clock
 from doorward.config import Config
+from doorward.core.callers import Callers
 from doorward.core.limits import Limits
 from doorward.core.wake import Wake
 from doorward.crypto import Vault
@@ -27,5 +28,8 @@ class Core:
     """Names this process in leases; new at every start."""
     listened_to: set[str] = field(default_factory=set)
     """Workspaces that have webhooks: what happens in them goes to the outbox, too."""
+    callers: Callers = field(default_factory=Callers)
+    """What is remembered of callers."""
     actor: str | None = None
-    """Who asked for what is done, as `api_key:<id>` or `token:<id>`; None: this server by itself."""
+    """Who asked for what is done, as `api_key:<id>`, `token:<id>` or `client_session:<id>`; None: this server by
+    itself."""

@@ -13,7 +13,7 @@ from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.crypto import VaultError
 from doorward.errors import DeviceIsUnmanaged, DeviceNotFound, DeviceTypeNotSupported, InvalidInput
-from doorward.providers.base import DeviceReport, Issue, ProviderError
+from doorward.providers.base import DeviceReport, HasTwins, Issue, ProviderError
 from doorward.store import devices, due
 from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow, SeenDevice, Version
@@ -31,6 +31,9 @@ RECONCILE = "codes"
 """The kind of due row that says: make this device hold what it should."""
 
 LOOK_AGAIN_MS = 2_000
+REMOVED = "device_removed"
+UNREACHED = ("device_disconnected", "missing_device_credentials", REMOVED)
+"""Errors that a device's answer puts an end to."""
 
 _decode_report = msgspec.json.Decoder(DeviceReport).decode
 
@@ -109,6 +112,7 @@ def wire(core: Core, seen: SeenDevice, base_url: str) -> wire_types.UnmanagedDev
         "can_remotely_lock": online if row.is_lock else UNSET,
         "can_program_online_access_codes": True if takes_codes else UNSET,
         "can_unlock_with_code": True if takes_codes else UNSET,
+        **(_simulations(row) if seen.is_sandbox and isinstance(provider, HasTwins) else {}),
         "custom_metadata": msgspec.Raw(row.custom_metadata_json.encode()),
         "location": wire_types.Location(time_zone=report.time_zone, timezone=report.time_zone)
         if report.time_zone
@@ -155,6 +159,7 @@ def wire(core: Core, seen: SeenDevice, base_url: str) -> wire_types.UnmanagedDev
     block = {k: v for k, v in report.metadata.items() if not k.startswith("_")}
     properties[f"{row.manufacturer}_metadata"] = {**block, "device_name": row.name}
     return wire_types.Device(
+        space_ids=msgspec.json.decode(row.space_ids_json),
         properties=properties,
         nickname=row.nickname if row.nickname is not None else UNSET,
         device_manufacturer=wire_types.Manufacturer(manufacturer=row.manufacturer, display_name=maker),
@@ -193,6 +198,17 @@ class Shown:
                 current[row.device_id] = made[row.device_id, row.version, seen.account_version, base_url] = text
         found = ((current.get(key[0]) or made.get(key)) for key in keys)
         return [text for text in found if text is not None]
+
+
+def _simulations(row: DeviceRow) -> dict[str, bool]:
+    """Which of `/devices/simulate/*` would work now, of a virtual device."""
+    can = bool(row.is_managed) and row.secret_sealed is not None
+    is_away = any(code in row.errors_json for code in ("device_disconnected", REMOVED))
+    return {
+        "can_simulate_connection": can and is_away,
+        "can_simulate_disconnection": can and bool(row.online),
+        "can_simulate_removal": can and REMOVED not in row.errors_json,
+    }
 
 
 def _errors(seen: SeenDevice) -> list[dict[str, Any]]:
@@ -277,7 +293,7 @@ async def take_report(tx: Tx, core: Core, row: DeviceRow, fresh: DeviceReport, *
     movement would be told of twice, and once without its author.
     """
     workspace_id, device_id, now = row.workspace_id, row.device_id, core.clock.now()
-    errors = problems.without(row.errors_json, "device_disconnected", "missing_device_credentials")
+    errors = problems.without(row.errors_json, *UNREACHED)
     values = {**fields_of(fresh, row.warnings_json, now), "errors_json": errors}
     if not of_watch:
         values |= {name: getattr(row, name) for name in ("locked", "door_open") if getattr(row, name) is not None}
@@ -299,10 +315,10 @@ async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: 
     await tx.lock("device", workspace_id, device_id)
     row = await devices.get(tx, workspace_id, device_id)
     code = problems.device_code(error)
-    if row is None or code is None:
+    if row is None or code is None or REMOVED in row.errors_json:
         return
     now = core.clock.now()
-    others = problems.without(row.errors_json, "device_disconnected", "missing_device_credentials")
+    others = problems.without(row.errors_json, *UNREACHED)
     known = {issue.code: issue for issue in problems.read(row.errors_json)}
     errors = problems.with_issue(others, code, error.message, known[code].created_at if code in known else now)
     if errors == row.errors_json and not row.online:
@@ -319,6 +335,18 @@ async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: 
             workspace_id,
             cls(error_code=code, **issues_of(row), **about_device(row)),
         )
+
+
+async def removed(tx: Tx, core: Core, workspace_id: str, device_id: str) -> None:
+    """A device is no longer in its account, until it answers again. Said once."""
+    await tx.lock("device", workspace_id, device_id)
+    row = await devices.get(tx, workspace_id, device_id)
+    if row is None or REMOVED in row.errors_json:
+        return
+    others = problems.without(row.errors_json, *UNREACHED)
+    errors = problems.with_issue(others, REMOVED, "The device was removed from its account.", core.clock.now())
+    row = await devices.change(tx, row, online=0, errors_json=errors)
+    await emit(tx, core, workspace_id, event.DeviceRemoved(**about_device(row)))
 
 
 async def warn(tx: Tx, core: Core, device: DeviceRow, code: str, text: str) -> None:

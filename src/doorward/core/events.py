@@ -4,14 +4,15 @@ from typing import Any
 
 import msgspec
 
+from doorward.core import problems
 from doorward.core.context import Core
 from doorward.ids import new_id
-from doorward.store import deliveries
+from doorward.store import connected_accounts, deliveries
 from doorward.store import events as store
 from doorward.store.connected_accounts import AccountRow
 from doorward.store.db import Tx
 from doorward.store.devices import DeviceRow
-from doorward.wire.events.base import Event
+from doorward.wire.events.base import AboutDevice, DeviceTrouble, Event
 from doorward.wire.time import iso
 
 OUTBOX = "outbox"
@@ -21,6 +22,8 @@ SEALED = "an event's PIN"
 
 async def emit(tx: Tx, core: Core, workspace_id: str, event: Event, *, occurred_at: int | None = None) -> None:
     """Store an event. `occurred_at`: when it happened, if that was not now."""
+    if isinstance(event, AboutDevice):
+        event = await _with_account(tx, workspace_id, event)
     now = core.clock.now()
     event_id, cls = new_id(), type(event)
     body: dict[str, Any] = {
@@ -49,11 +52,30 @@ async def emit(tx: Tx, core: Core, workspace_id: str, event: Event, *, occurred_
             secret_sealed=core.vault.seal_json(secret, SEALED) if secret else None,
             created_at=now,
             actor=core.actor,
+            space_id=body.get("space_id"),
+            access_grant_id=body.get("access_grant_id") or next(iter(body.get("access_grant_ids", ())), None),
+            access_method_id=body.get("access_method_id"),
         ),
     )
     if workspace_id in core.listened_to:
         await deliveries.put_out(tx, deliveries.OutboxRow(workspace_id, event_id, cls.__event_type__))
         tx.after_commit(lambda: core.wake.ring(OUTBOX))
+
+
+async def _with_account(tx: Tx, workspace_id: str, event: AboutDevice) -> AboutDevice:
+    """A device's event, with what its account has to say."""
+    account = await connected_accounts.note(tx, workspace_id, event.connected_account_id)
+    if account is None:
+        return event
+    members: dict[str, Any] = {}
+    if account.custom_metadata_json != "{}":
+        members["connected_account_custom_metadata"] = msgspec.json.decode(account.custom_metadata_json)
+    if isinstance(event, DeviceTrouble):
+        members["connected_account_errors"] = problems.wire(
+            account.errors_json, "error", is_connected_account_error=True
+        )
+        members["connected_account_warnings"] = problems.wire(account.warnings_json, "warning")
+    return msgspec.structs.replace(event, **members) if members else event
 
 
 def wire(core: Core, body: store.Body) -> msgspec.Raw:
@@ -74,13 +96,11 @@ def about_account(account: AccountRow) -> dict[str, Any]:
     return members
 
 
-def about_device(device: DeviceRow, account_metadata_json: str = "{}") -> dict[str, Any]:
-    """Members that every event of a device carries."""
+def about_device(device: DeviceRow) -> dict[str, Any]:
+    """Members that every event of a device carries, less those of its account."""
     members: dict[str, Any] = {"device_id": device.device_id, "connected_account_id": device.connected_account_id}
     if device.custom_metadata_json != "{}":
         members["device_custom_metadata"] = msgspec.json.decode(device.custom_metadata_json)
-    if account_metadata_json != "{}":
-        members["connected_account_custom_metadata"] = msgspec.json.decode(account_metadata_json)
     if device.customer_key is not None:
         members["customer_key"] = device.customer_key
     return members

@@ -16,6 +16,7 @@ from doorward.core import (
     code_state,
     events,
     found_codes,
+    grant_progress,
     pins,
     plan,
     problems,
@@ -35,28 +36,32 @@ BACKOFF_S = (2, 5, 15, 60, 300, 900)
 together is not tried again together."""
 LATE_MS = 300_000
 """What is not done so long after it should be is told to be late."""
-LATE_SET, LATE_REMOVED = "delay_in_setting_on_device", "delay_in_removing_from_device"
+LATE_SET, LATE_REMOVED = code_state.LATE, "delay_in_removing_from_device"
 RARELY_S = 3_600
 """Where trying again cannot help, as the device says: its licence or its firmware may change all the same."""
 
 
-async def _locked(tx: Tx, workspace_id: str, device_id: str, access_code_id: str) -> CodeRow | None:
+async def _locked(tx: Tx, before: CodeRow) -> CodeRow | None:
     """The code as it is now, and stays until the transaction ends."""
-    await tx.lock("device", workspace_id, device_id)
-    return await store.get(tx, workspace_id, access_code_id)
+    if before.access_method_id is not None:
+        await grant_progress.lock(tx, before.workspace_id)
+    await tx.lock("device", before.workspace_id, before.device_id)
+    return await store.get(tx, before.workspace_id, before.access_code_id)
 
 
 async def are_set(
     tx: Tx, core: Core, device: DeviceRow, done: list[tuple[CodeRow, plan.Content]], began_at: int
 ) -> None:
     """The device holds these revisions now."""
+    if any(row.access_method_id is not None for row, _ in done):
+        await grant_progress.lock(tx, device.workspace_id)  # before the device, which the first of them locks
     for row, content in done:
         await is_set(tx, core, device, row, content, began_at)
 
 
 async def is_set(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, content: plan.Content, began_at: int) -> None:
     """The device holds this revision now."""
-    row = await _locked(tx, before.workspace_id, before.device_id, before.access_code_id)
+    row = await _locked(tx, before)
     if row is None:
         return
     now = core.clock.now()
@@ -75,6 +80,8 @@ async def is_set(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, content
             "failures": 0,
             "retry_at": 0,
         }
+    elif row.status == "setting" and not future:
+        values["status"] = "set"  # as is told below; what was asked for meanwhile changes it
     about = {"access_code_id": row.access_code_id, **events.about_device(device)}
     if row.takes_over:
         values |= {"takes_over": 0, "is_claimed": 0}
@@ -86,11 +93,13 @@ async def is_set(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, content
         await events.emit(tx, core, row.workspace_id, cls(code=content.pin, **about))
     elif held is not None:
         await _tell_changes(tx, core, row, held, content, about)
-        was_future = held.starts_at is not None and before.status == "unset"
-        if was_future and not future:
+        was_closed = held.starts_at is not None and before.status != "set"
+        if was_closed and not future:
             await events.emit(tx, core, row.workspace_id, event.AccessCodeSetOnDevice(code=content.pin, **about))
     if current:
         await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
+        is_moved = held is not None and (held.starts_at, held.ends_at) != (content.starts_at, content.ends_at)
+        await grant_progress.code_changed(tx, core, row, is_moved=is_moved)
 
 
 async def _tell_changes(
@@ -115,7 +124,7 @@ async def _tell_changes(
 
 async def begins(tx: Tx, core: Core, device: DeviceRow, before: CodeRow) -> None:
     """A scheduled code opens the door from now on."""
-    row = await _locked(tx, before.workspace_id, before.device_id, before.access_code_id)
+    row = await _locked(tx, before)
     if row is None or row.status == "set" or row.revision != before.revision:
         return
     row = await store.change(tx, row, status="set")
@@ -127,7 +136,7 @@ async def begins(tx: Tx, core: Core, device: DeviceRow, before: CodeRow) -> None
 
 async def is_withdrawn(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, began_at: int) -> None:
     """The device has let go of it until it begins."""
-    row = await _locked(tx, before.workspace_id, before.device_id, before.access_code_id)
+    row = await _locked(tx, before)
     if row is None:
         return
     await code_log.add(tx, core, row, "withdraw", began_at)
@@ -144,7 +153,7 @@ async def is_withdrawn(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, b
 
 async def is_removed(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, began_at: int) -> None:
     """The device has let go of it: its life is over."""
-    row = await _locked(tx, before.workspace_id, before.device_id, before.access_code_id)
+    row = await _locked(tx, before)
     if row is None:
         return
     await code_log.add(tx, core, row, "remove", began_at)
@@ -163,13 +172,14 @@ async def is_removed(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, beg
     await changed_codes.release(tx, core, device)
     pin = pins.pin_of(core, row)
     await events.emit(tx, core, row.workspace_id, event.AccessCodeDeleted(code=pin, **about))
+    await grant_progress.code_changed(tx, core, row)
 
 
 async def failed(
     tx: Tx, core: Core, device: DeviceRow, before: CodeRow, error: ProviderError, step: str, began_at: int
 ) -> int | None:
     """A step failed for a reason of the code's own. Said once; tried again later where that can help."""
-    row = await _locked(tx, before.workspace_id, before.device_id, before.access_code_id)
+    row = await _locked(tx, before)
     if row is None:
         return None
     removing = step != "set"
@@ -187,6 +197,7 @@ async def failed(
     code = problems.code_error(error, removing=removing)
     known = problems.read(row.errors_json)
     is_news = code not in {issue.code for issue in known}
+    was_refused = code_state.is_refused(row)
     # The failure before is old; that somebody else changed the code stands until it is repaired.
     errors = problems.write([one for one in known if one.code in (code, code_state.CONFLICT)])
     failures = row.failures + 1
@@ -221,6 +232,8 @@ async def failed(
         cls = event.AccessCodeFailedToRemoveFromDevice if removing else event.AccessCodeFailedToSetOnDevice
         about = events.about_device(device) | code_state.issues_of(row, device)
         await events.emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about))
+    if not removing and not was_refused:
+        await grant_progress.code_refused(tx, core, row)
     await actions.finish_level(tx, core, row.workspace_id, row.access_code_id, error=problems.attempt_error(error))
     return retry_at
 
@@ -228,6 +241,7 @@ async def failed(
 async def tell_late(tx: Tx, core: Core, device: DeviceRow) -> None:
     """Say of codes of a device that they should have been set or removed for some time now; once each."""
     now = core.clock.now()
+    await grant_progress.lock(tx, device.workspace_id)
     await tx.lock("device", device.workspace_id, device.device_id)
     for row in await store.needing_work(tx, device.workspace_id, device.device_id, now):
         if not is_late(row, now):
@@ -246,6 +260,8 @@ async def tell_late(tx: Tx, core: Core, device: DeviceRow) -> None:
         row = await store.change(tx, row, warnings_json=problems.with_issue(warnings, code, text, now))
         about = events.about_device(device) | code_state.issues_of(row, device)
         await events.emit(tx, core, row.workspace_id, cls(access_code_id=row.access_code_id, **about))
+        if code == LATE_SET:
+            await grant_progress.code_is_late(tx, core, row)
 
 
 def is_late(row: CodeRow, now: int) -> bool:

@@ -16,6 +16,7 @@ from doorward.errors import (
     DeviceTypeNotSupported,
 )
 from doorward.providers.base import (
+    AccountDisconnected,
     CodeRejected,
     DuplicateCode,
     NoRoom,
@@ -33,6 +34,7 @@ from doorward.wire.time import iso
 # None when it is not the device's state that is wrong. `code`: standing error of the access code. `tries`: whether
 # trying again can help.
 _TABLE: tuple[tuple[type[ProviderError], str, str | None, str, bool], ...] = (
+    (AccountDisconnected, "account_disconnected", None, "failed_to_set_on_device", True),
     (Offline, "device_disconnected", "device_disconnected", "failed_to_set_on_device", True),
     (NotAuthorized, "missing_device_credentials", "missing_device_credentials", "failed_to_set_on_device", True),
     (Unsupported, "not_supported", None, "code_constraints_violated", False),

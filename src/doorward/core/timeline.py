@@ -30,6 +30,7 @@ EXTERNAL = {
     "access_code.unmanaged.created",
     "access_code.unmanaged.removed",
 }
+_ACTORS = {"token": "console_user"}
 _PLAIN = {"event_id", "event_type", "event_description", "workspace_id", "created_at", "occurred_at", "access_code_id"}
 _RELATED = ("device_id", "connected_account_id", "action_attempt_id", "event_id")
 _DOING = {"set": "Setting the code on the device", "remove": "Removing the code from the device"}
@@ -101,7 +102,7 @@ def _of_event(row: EventRow, names: dict[str, str]) -> _Found:
     kind, _, actor_id = (row.actor or "").partition(":")
     actor = Actor(type="external" if row.event_type in EXTERNAL else "system")
     if actor.type == "system" and kind:
-        actor = Actor(type="api_key" if kind == "api_key" else "console_user", id=actor_id)
+        actor = Actor(type=_ACTORS.get(kind, kind), id=actor_id)
         if actor_id in names:
             actor.display_name = names[actor_id]
     entry = TimelineEvent(

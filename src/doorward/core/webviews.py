@@ -36,9 +36,10 @@ from doorward.providers.base import (
     ProviderError,
     Refused,
 )
+from doorward.store import client_sessions, workspaces
 from doorward.store import connect_webviews as store
 from doorward.store import devices as device_store
-from doorward.store import workspaces
+from doorward.store.client_sessions import SessionRow
 from doorward.store.connect_webviews import WebviewRow
 from doorward.store.db import Reader, Tx
 from doorward.store.workspaces import WorkspaceRow
@@ -115,8 +116,11 @@ class Visit:
 # ---------------------------------------------------------------- for the API
 
 
-async def create(tx: Tx, core: Core, workspace: WorkspaceRow, order: Order) -> WebviewRow:
-    """A new webview. Raises NotImplementedYet when no brand that it asks for can be connected."""
+async def create(
+    tx: Tx, core: Core, workspace: WorkspaceRow, order: Order, session: SessionRow | None = None
+) -> WebviewRow:
+    """A new webview; the client session that asks for it sees it. Raises NotImplementedYet when no brand that it asks
+    for can be connected."""
     wanted = order.accepted_providers
     category = order.provider_category
     served = [
@@ -153,6 +157,8 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, order: Order) -> W
         created_at=core.clock.now(),
     )
     await store.add(tx, row)
+    if session is not None:
+        await client_sessions.grant(tx, session, [], [row.connect_webview_id])
     return row
 
 
@@ -168,6 +174,7 @@ async def delete(tx: Tx, core: Core, workspace_id: str, connect_webview_id: str)
     """The account it connected stays."""
     if not await store.delete(tx, workspace_id, connect_webview_id):
         raise ConnectWebviewNotFound(data={"connect_webview_id": connect_webview_id})
+    await client_sessions.forget_webview(tx, workspace_id, connect_webview_id)
 
 
 def wire(core: Core, row: WebviewRow, base_url: str) -> ConnectWebview:
@@ -386,6 +393,7 @@ async def finish(core: Core, visit: Visit, provider: Provider) -> Visit:
         account, is_new = await accounts.connect(
             tx, core, row.workspace_id, provider, flow.account, wanted, terms, row.connect_webview_id
         )
+        await client_sessions.pass_on(tx, row.workspace_id, row.connect_webview_id, account.connected_account_id)
         is_direct = flow.account.is_direct
         await accounts.add_devices(tx, core, account, provider, chosen, is_new=is_new, is_direct=is_direct)
         return await store.change(

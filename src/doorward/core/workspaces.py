@@ -1,15 +1,17 @@
 """Workspaces, the keys to them, and how they are shown."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from doorward.core import actions
 from doorward.core.accounts import LINKS
 from doorward.core.context import Core
 from doorward.errors import WorkspaceNotSandbox
-from doorward.ids import Token, derived_api_key, new_api_key, new_id, new_personal_access_token
+from doorward.ids import Token, derived_api_key, new_api_key, new_id, new_personal_access_token, new_publishable_key
 from doorward.providers.base import HasTwins
 from doorward.store import devices as device_store
 from doorward.store import workspaces as store
@@ -51,13 +53,15 @@ def _merged(customization_json: str, given: Mapping[str, str | None]) -> str:
 
 async def change(
     tx: Tx,
+    core: Core,
     workspace_id: str,
     *,
     name: str | None = None,
     partner_name: str | None = None,
     customization: Mapping[str, str | None] = {},
+    takes_publishable_keys: bool | None = None,
 ) -> None:
-    """Other names, and another look of the webviews; what is not given stays."""
+    """Other names, another look of the webviews, other credentials; what is not given stays."""
     await tx.lock("workspace", workspace_id)
     row = await store.get(tx, workspace_id)
     assert row is not None
@@ -66,7 +70,11 @@ async def change(
         values["name"] = name
     if partner_name is not None:
         values["connect_partner_name"] = partner_name
+    if takes_publishable_keys is not None:
+        values["is_publishable_key_auth_enabled"] = int(takes_publishable_keys)
+        values["publishable_key"] = row.publishable_key or (new_publishable_key() if takes_publishable_keys else None)
     await store.change(tx, row, **values)
+    tx.after_commit(core.callers.forget)
 
 
 async def begin_reset(tx: Tx, core: Core, workspace: WorkspaceRow) -> AttemptRow:
@@ -138,14 +146,20 @@ async def add_key(tx: Tx, now: int, workspace: WorkspaceRow, name: str) -> Token
 async def starter_key(tx: Tx, core: Core) -> str:
     """The key that a newcomer is shown at every start: the same one each time, though only its hash is stored.
 
-    It is made from the master key, so whoever has the data directory can make it again, and nobody else.
+    It is made from the master key, so whoever has the data directory can make it again, and nobody else. When one was
+    revoked the next one takes its place.
     """
     workspace = await first_sandbox(tx, core.clock.now())
-    token = derived_api_key(core.vault.digest("starter key", workspace.workspace_id))
-    if await store.find_key(tx, token.short) is None:
-        row = KeyRow(workspace.workspace_id, new_id(), token.short, token.hash, "starter key", core.clock.now())
-        await store.add_key(tx, row)
-    return token.text
+    for number in itertools.count(1):
+        parts = (workspace.workspace_id, *([str(number)] if number > 1 else []))
+        token = derived_api_key(core.vault.digest("starter key", *parts))
+        found = await store.find_key(tx, token.short)
+        if found is None:
+            row = KeyRow(workspace.workspace_id, new_id(), token.short, token.hash, "starter key", core.clock.now())
+            await store.add_key(tx, row)
+        if found is None or found[0].revoked_at is None:
+            return token.text
+    raise AssertionError
 
 
 async def add_personal_access_token(tx: Tx, now: int, name: str) -> Token:
@@ -169,7 +183,8 @@ def wire(core: Core, row: WorkspaceRow) -> Workspace:
         name=row.name,
         is_sandbox=bool(row.is_sandbox),
         is_suspended=False,
-        is_publishable_key_auth_enabled=False,
+        is_publishable_key_auth_enabled=bool(row.is_publishable_key_auth_enabled),
+        publishable_key=row.publishable_key if row.publishable_key is not None else UNSET,
         connect_partner_name=row.connect_partner_name,
         company_name=partner_name(row),
         connect_webview_customization=msgspec.json.decode(row.customization_json),

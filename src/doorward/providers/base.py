@@ -525,6 +525,14 @@ class TwinStore(Protocol):
         """Remove every twin of a workspace."""
 
 
+@dataclass(frozen=True)
+class Model:
+    """A model of a brand's devices."""
+
+    name: str
+    has_camera: bool = True
+
+
 class Provider(Protocol):
     """A brand."""
 
@@ -538,6 +546,8 @@ class Provider(Protocol):
     """Seam's device type, for a device that could not be asked yet."""
     manufacturer: str
     """Seam's manufacturer key."""
+    models: tuple[Model, ...]
+    """What can be connected, by the maker's own names."""
 
     def account_form(self, place: Place) -> LoginForm:
         """The first form of a login."""
@@ -569,6 +579,14 @@ class HasTwins(Protocol):
 
     async def forget_twins(self, workspace_id: str) -> None:
         """A sandbox is reset: its virtual devices end, and their state with them."""
+
+    async def plug_twin(self, workspace_id: str, account: Mapping[str, Any], ref: str, *, is_in: bool) -> None:
+        """A virtual device loses its power until further notice, or has it again; kept over restarts. `account`: its
+        account's secret. Raises: Offline when there is no such virtual device."""
+
+    async def enter_code_at_twin(self, workspace_id: str, account: Mapping[str, Any], ref: str, pin: str) -> bool:
+        """Somebody types a PIN at a virtual device's keypad: whether it lets in. What happens then, the device tells.
+        Raises: Offline when there is no such virtual device, or it has no power."""
 
 
 @runtime_checkable
@@ -612,6 +630,10 @@ class ProviderError(Exception):
 
 class Offline(ProviderError):
     """The device did not answer."""
+
+
+class AccountDisconnected(Offline):
+    """The connected account is disconnected. Open a connect webview for it, and log in again."""
 
 
 class NotAuthorized(ProviderError):

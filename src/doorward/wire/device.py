@@ -64,6 +64,12 @@ class UnmanagedDevice(msgspec.Struct, kw_only=True):
     """Access codes can be set."""
     can_unlock_with_code: bool | UnsetType = UNSET
     """A code opens it."""
+    can_simulate_connection: bool | UnsetType = UNSET
+    """It is a virtual device that was cut off, or removed: it can be connected again."""
+    can_simulate_disconnection: bool | UnsetType = UNSET
+    """It is a virtual device, and can be cut off now."""
+    can_simulate_removal: bool | UnsetType = UNSET
+    """It is a virtual device, and can be removed from its account now."""
     custom_metadata: dict[str, Any]
     """The caller's own key-value pairs."""
     location: Location | None = None

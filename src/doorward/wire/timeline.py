@@ -10,9 +10,10 @@ class Actor(msgspec.Struct, kw_only=True):
     """Who caused it."""
 
     type: str
-    """`api_key`, `console_user` (a personal access token), `system` (this server) or `external` (at the device)."""
+    """`api_key`, `console_user` (a personal access token), `client_session`, `system` (this server) or
+    `external` (at the device)."""
     id: str | UnsetType = UNSET
-    """Id of the key or token."""
+    """Id of the key, token or session."""
     display_name: str | UnsetType = UNSET
     """Name of the key."""
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class Workspace(msgspec.Struct, kw_only=True):
@@ -18,6 +19,8 @@ class Workspace(msgspec.Struct, kw_only=True):
     """Suspended workspaces answer nothing."""
     is_publishable_key_auth_enabled: bool
     """Publishable keys may make client sessions."""
+    publishable_key: str | UnsetType = UNSET
+    """What the part of an application that runs in a browser makes client sessions with."""
     connect_partner_name: str | None
     """The name end users see on connect webviews."""
     company_name: str

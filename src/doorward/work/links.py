@@ -13,6 +13,7 @@ from doorward.core import accounts, devices
 from doorward.core.context import Core
 from doorward.providers.base import (
     AccountAccess,
+    AccountDisconnected,
     Link,
     NotAuthorized,
     Offline,
@@ -86,6 +87,8 @@ class Links:
         account = await connected_accounts.get(read, *key)
         if account is None:
             raise ProviderError("The connected account is gone.")
+        if accounts.is_disconnected(account):
+            raise AccountDisconnected
         rows = await device_store.of_account(read, *key)
         logins = {row.ref: row.secret_sealed for row in rows}
         old = self._open.get(key)
@@ -113,9 +116,10 @@ class Links:
         return await provider.open(access)
 
     async def drop_gone(self) -> None:
-        """Close the links of accounts that were deleted."""
+        """Close the links of accounts that were deleted, or disconnected."""
         for key in list(self._open):
-            if await connected_accounts.get(self._core.db.read, *key) is None:
+            account = await connected_accounts.get(self._core.db.read, *key)
+            if account is None or accounts.is_disconnected(account):
                 self._fresh.discard(key)
                 self._let_go(self._open.pop(key))
 

@@ -21,6 +21,7 @@ import structlog
 
 from doorward.core import (
     backup_pool,
+    changed_codes,
     code_state,
     devices,
     outcomes,
@@ -233,6 +234,7 @@ class Reconciler:
                 retry.append(at)
         if has_pool:
             await backup_pool.tell(core, row)
+        await changed_codes.tell_interference(core, row)
         if retry:
             await self._tell_late(row)
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)

@@ -19,6 +19,7 @@ from doorward.providers.base import (
     Known,
     Link,
     LoginForm,
+    Model,
     NotAuthorized,
     OfferedDevice,
     Place,
@@ -31,6 +32,7 @@ from .checkup import check
 from .client import TwoNClient
 from .direct import Direct
 from .driver import TwoNLink, is_real, number_of
+from .models import MODELS
 from .standing import Standings
 from .tunnel import Tunnel
 from .twins import BRAND, PASSWORD, Twins
@@ -77,6 +79,7 @@ class MyTwoN:
     )
     device_type: str = intercom.DEVICE_TYPE
     manufacturer: str = intercom.MANUFACTURER
+    models: tuple[Model, ...] = MODELS
 
     def __init__(self, twins: TwinStore, clock: Clock | None = None, *, real: Direct | None = None) -> None:
         self._clock = clock or Clock()
@@ -152,6 +155,14 @@ class MyTwoN:
     async def forget_twins(self, workspace_id: str) -> None:
         """As `base.HasTwins.forget_twins`."""
         await self.twins.forget(workspace_id)
+
+    async def plug_twin(self, workspace_id: str, account: Mapping[str, Any], ref: str, *, is_in: bool) -> None:
+        """As `base.HasTwins.plug_twin`."""
+        await self.twins.plug(workspace_id, str(account.get("login", "")), ref, is_in=is_in)
+
+    async def enter_code_at_twin(self, workspace_id: str, account: Mapping[str, Any], ref: str, pin: str) -> bool:
+        """As `base.HasTwins.enter_code_at_twin`."""
+        return await self.twins.enter_code(workspace_id, str(account.get("login", "")), ref, pin)
 
     async def close(self) -> None:
         """As `base.Provider.close`."""

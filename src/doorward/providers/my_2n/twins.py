@@ -108,6 +108,22 @@ class Twins:
             self._alive[workspace_id, ref] = twin
             return twin
 
+    async def plug(self, workspace_id: str, owner: str, ref: str, *, is_in: bool) -> None:
+        """Pull a twin's plug, or put it in again; it stays so over restarts. Raises: Offline as `open`."""
+        twin = await self.open(workspace_id, owner, ref)
+        if is_in:
+            twin.unit.plug_in()
+        else:
+            twin.unit.pull_plug()
+        await self._save(twin)
+
+    async def enter_code(self, workspace_id: str, owner: str, ref: str, pin: str) -> bool:
+        """Type a PIN at a twin's keypad; whether it lets in. Raises: Offline as `open`, and without power."""
+        twin = await self.open(workspace_id, owner, ref)
+        if twin.unit.is_off:
+            raise Offline("The device has no power: nobody can type anything there.")
+        return twin.unit.press_keys(f"#{pin}*")
+
     def find(self, workspace_id: str, ref: str) -> Twin | None:
         """The twin, if it is alive."""
         return self._alive.get((workspace_id, ref))

@@ -3,7 +3,27 @@
 Importing this package registers them all in `TYPES`.
 """
 
-from doorward.wire.events import access_code, account, action_attempt, device, webhook
+from doorward.wire.events import (
+    access_code,
+    access_grant,
+    account,
+    action_attempt,
+    client_session,
+    device,
+    space,
+    webhook,
+)
 from doorward.wire.events.base import TYPES, Event
 
-__all__ = ["TYPES", "Event", "access_code", "account", "action_attempt", "device", "webhook"]
+__all__ = [
+    "TYPES",
+    "Event",
+    "access_code",
+    "access_grant",
+    "account",
+    "action_attempt",
+    "client_session",
+    "device",
+    "space",
+    "webhook",
+]

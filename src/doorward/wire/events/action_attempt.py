@@ -29,3 +29,13 @@ class UnlockDoorSucceeded(AboutAttempt, kw_only=True):
 @event("action_attempt.unlock_door.failed")
 class UnlockDoorFailed(AboutAttempt, kw_only=True):
     """A door was not unlocked as asked."""
+
+
+@event("action_attempt.simulate_keypad_code_entry.succeeded")
+class SimulateKeypadCodeEntrySucceeded(AboutAttempt, kw_only=True):
+    """A code was typed at a virtual device as asked, and let in."""
+
+
+@event("action_attempt.simulate_keypad_code_entry.failed")
+class SimulateKeypadCodeEntryFailed(AboutAttempt, kw_only=True):
+    """A code was typed at a virtual device as asked, and did not let in; or nobody could type it."""

@@ -51,6 +51,11 @@ class DeviceDeleted(AboutDevice, kw_only=True):
     device_name: str | UnsetType = UNSET
 
 
+@event("device.removed")
+class DeviceRemoved(AboutDevice, kw_only=True):
+    """A device is no longer in its account."""
+
+
 @event("device.name_changed")
 class DeviceNameChanged(AboutDevice, kw_only=True):
     """A device was renamed."""
@@ -61,6 +66,16 @@ class DeviceNameChanged(AboutDevice, kw_only=True):
 @event("device.tampered")
 class DeviceTampered(AboutDevice, kw_only=True):
     """A device's housing was opened."""
+
+
+@event("device.third_party_integration_detected")
+class DeviceThirdPartyIntegrationDetected(AboutDevice, kw_only=True):
+    """Something else keeps changing access codes of this server at a device."""
+
+
+@event("device.third_party_integration_no_longer_detected")
+class DeviceThirdPartyIntegrationNoLongerDetected(AboutDevice, kw_only=True):
+    """Nothing else keeps changing access codes at a device any more."""
 
 
 @event("device.doorbell_rang")

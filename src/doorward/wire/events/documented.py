@@ -7,7 +7,12 @@ from doorward.wire.events.base import TYPES
 
 
 @cache
+def documented() -> frozenset[str]:
+    """Documented types."""
+    return frozenset((files("doorward.wire.events") / "documented.txt").read_text(encoding="utf-8").split())
+
+
+@cache
 def names() -> frozenset[str]:
     """Documented types, and our own."""
-    text = (files("doorward.wire.events") / "documented.txt").read_text(encoding="utf-8")
-    return frozenset(text.split()) | TYPES.keys()
+    return documented() | TYPES.keys()

@@ -15,10 +15,11 @@ class Keypad:
         self,
         quirks: Quirks,
         report: Report,
-        enter: Callable[[str, int], object],
+        enter: Callable[[str, int], bool],
         dial: Callable[[str, int], object],
     ) -> None:
-        """`enter(code, now)` gets confirmed codes, `dial(button, now)` quick dial numbers."""
+        """`enter(code, now)` gets confirmed codes and says whether they let in; `dial(button, now)` gets quick dial
+        numbers."""
         self._quirks = quirks
         self._report = report
         self._enter = enter
@@ -26,23 +27,22 @@ class Keypad:
         self._typed: list[str] = []
         self._typed_at = 0
 
-    def press(self, key: str, now: int) -> None:
-        """One key, down and up."""
+    def press(self, key: str, now: int) -> bool:
+        """One key, down and up; true when it confirmed a code that lets in."""
         self._report("KeyPressed", {"key": key}, now)
         self._report("KeyReleased", {"key": key}, now)
         if key.startswith("%") and len(key) > 1:
             self._dial(key[1:], now)
-            return
+            return False
         if now - self._typed_at > self._quirks.key_timeout_s * 1000:
             self._typed.clear()
         self._typed_at = now
         if key.isdigit():
             self._typed.append(key)
-            return
+            return False
         code = "".join(self._typed)
         self._typed.clear()
-        if key == "*" and code:
-            self._enter(code, now)
+        return key == "*" and code != "" and self._enter(code, now)
 
     def lose_power(self) -> None:
         """Half a code is forgotten."""

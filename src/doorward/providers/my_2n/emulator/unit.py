@@ -31,6 +31,7 @@ from .switches import Switch, SwitchConfig
 from .when import Alarm, DeviceTime
 
 REQUESTS_KEPT: Final = 500
+UNPLUGGED_S: Final = 100 * 365 * 24 * 3600
 
 Persist = Callable[["Unit"], Awaitable[None]]
 
@@ -255,15 +256,16 @@ class Unit:
 
     # ------------------------------------------------------------ what the world does
 
-    def press_keys(self, keys: str | Sequence[str]) -> None:
+    def press_keys(self, keys: str | Sequence[str]) -> bool:
         """Keys one after the other: each character of a string, or each member (`%1` is quick dial 1). `*` confirms
-        what was typed as a code, `#` takes it back. Nothing happens while the intercom is off."""
+        what was typed as a code, `#` takes it back; true when a code let in. Nothing happens while the intercom is
+        off."""
         self.settle()
         if self.is_off:
-            return
-        for key in keys:
-            self.keypad.press(key, self.steady())
+            return False
+        let_in = [self.keypad.press(key, self.steady()) for key in keys]
         self.changed()
+        return any(let_in)
 
     def _dial(self, button: str, now: int) -> None:
         if not self.model.has_phone:
@@ -361,6 +363,17 @@ class Unit:
                 self.directory.load(self._saved_directory)
         self._power_off(self.quirks.restart_outage_s if outage is None else outage)
         await self._back()
+
+    def pull_plug(self) -> None:
+        """Off until `plug_in`, or for a century."""
+        self.settle()
+        self._power_off(UNPLUGGED_S)
+
+    def plug_in(self) -> None:
+        """Back at once, if it is off."""
+        if self.power.boots_at is not None:
+            self.power.boots_at = self.steady()
+            self.settle()
 
     async def factory_reset(self, outage: float | None = None) -> None:
         """Settings, accounts and directory go (under a new series), then it reboots."""

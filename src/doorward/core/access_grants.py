@@ -1,0 +1,415 @@
+"""Access grants: who may go where, when, and by which means.
+
+    grant ──▶ methods ──▶ of mode `code`: one PIN, and an access code on each door
+
+The doors are the devices that the grant names, and those in the spaces that it names. Everything is made in the
+transaction that asks for it, by the rules of access codes; their engine does the rest, and calls back, in the
+transaction that writes down what a device holds, `is_held` and `is_gone`. So a method is issued when the last door has
+its code, and a grant is gone when the last door has let go, whatever dies in between.
+
+A PIN that is asked for and is not free on one of the doors is replaced by another one on all of them, and the grant
+says so. What cannot be done on a door because of that door stands as a warning; the others are done.
+
+Who changes a grant, or writes down what a device holds of one, has locked the workspace's grants (`lock`), and has done
+so before any device. So the last door knows that it is the last, and a grant that goes leaves no door behind.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from doorward.core import access_codes as codes
+from doorward.core import devices, pins, problems
+from doorward.core import grant_progress as progress
+from doorward.core.access_codes import Change, Wish
+from doorward.core.context import Core
+from doorward.core.events import emit
+from doorward.errors import (
+    ApiError,
+    DeviceTypeNotSupported,
+    DuplicateAccessCode,
+    InvalidInput,
+    NotSupported,
+    SpaceNotFound,
+)
+from doorward.ids import new_id
+from doorward.providers.base import DeviceReport
+from doorward.store import access_codes as code_store
+from doorward.store import access_grants as store
+from doorward.store import devices as device_store
+from doorward.store import spaces as space_store
+from doorward.store.access_codes import CodeRow
+from doorward.store.access_grants import GrantRow, MethodRow
+from doorward.store.db import Reader, Tx
+from doorward.store.devices import DeviceRow
+from doorward.store.workspaces import WorkspaceRow
+from doorward.wire.events import access_grant as event
+from doorward.wire.reply import Issue
+from doorward.wire.time import iso, iso_or_none, parse
+
+UNAVAILABLE = "requested_code_unavailable"
+OPEN_END_MS = 10 * 365 * 24 * 3_600_000
+"""The codes of a grant that begins later and has no end, end then: intercoms know no code that only begins."""
+MOST_DEVICES = 500
+
+
+@dataclass(frozen=True)
+class Request:
+    """A means of access that is asked for."""
+
+    mode: str
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class GrantWish:
+    """What a grant is to be."""
+
+    user_identity_id: str
+    device_ids: Sequence[str]
+    space_ids: Sequence[str]
+    requests: Sequence[Request]
+    starts_at: str | None = None
+    ends_at: str | None = None
+    name: str | None = None
+    access_grant_key: str | None = None
+    reservation_key: str | None = None
+    customer_key: str | None = None
+
+
+# ---------------------------------------------------------------- create
+
+
+async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: GrantWish) -> GrantRow:
+    """A new grant, its methods, and their codes. Raises ApiError, and then nothing of it is there."""
+    workspace_id, now = workspace.workspace_id, core.clock.now()
+    await progress.lock(tx, workspace_id)
+    if wish.access_grant_key is not None and await store.by_key(tx, workspace_id, wish.access_grant_key) is not None:
+        raise InvalidInput.of("access_grant_key", "Another access grant has this key")
+    for space_id in wish.space_ids:
+        if await space_store.get(tx, workspace_id, space_id) is None:
+            raise SpaceNotFound(data={"space_id": space_id})
+    for device_id in wish.device_ids:
+        await devices.get(tx, workspace_id, device_id)
+    if not wish.device_ids and not wish.space_ids:
+        raise InvalidInput("Must provide device_ids, space_ids or space_keys")
+    starts_at, ends_at = frame(wish.starts_at, wish.ends_at, now)
+    row = GrantRow(
+        workspace_id=workspace_id,
+        access_grant_id=new_id(),
+        access_grant_key=wish.access_grant_key,
+        reservation_key=wish.reservation_key,
+        customer_key=wish.customer_key,
+        user_identity_id=wish.user_identity_id,
+        name=wish.name,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        requests_sealed=core.vault.seal_json([], progress.REQUESTS),
+        warnings_json="[]",
+        is_wanted=1,
+        created_at=now,
+    )
+    await store.add(tx, row, wish.device_ids, wish.space_ids)
+    await emit(tx, core, workspace_id, event.AccessGrantCreated(access_grant_id=row.access_grant_id))
+    return await add_methods(tx, core, workspace, row, wish.requests)
+
+
+def frame(starts_at: str | None, ends_at: str | None, now: int) -> tuple[int, int | None]:
+    """When a grant holds. Raises InvalidInput."""
+    start = now if starts_at is None else parse(starts_at)
+    if ends_at is None:
+        return start, None
+    end = parse(ends_at)
+    if end <= start:
+        raise InvalidInput.of("ends_at", "Must be later than starts_at")
+    if end <= now:
+        raise InvalidInput.of("ends_at", "Must be in the future")
+    return start, end
+
+
+async def add_methods(
+    tx: Tx, core: Core, workspace: WorkspaceRow, row: GrantRow, requests: Sequence[Request]
+) -> GrantRow:
+    """Further means of access."""
+    await progress.lock(tx, row.workspace_id)
+    row = await progress.get(tx, row.workspace_id, row.access_grant_id)
+    if not row.is_wanted:
+        raise InvalidInput("The access grant is being deleted")
+    now, asked, missing = core.clock.now(), progress.requests_of(core, row), dict[str, str]()
+    for request in requests:
+        if request.mode != "code":
+            raise NotSupported(f"Doorward issues codes only, no {request.mode.replace('_', ' ')}s.")
+        places, row = await _places(tx, core, row, doors := await progress.device_ids(tx, row))
+        able = {device.device_id for device, _ in places}
+        missing |= {one: progress.lacking(row)[one] for one in doors if one not in able}
+        pin, taken = request.code, list[str]()
+        if pin is not None:
+            taken = await _taken(tx, core, row, places, pin)
+        if places and (pin is None or taken):
+            free = await pins.common_pin(tx, core, places, len(pin) if pin is not None else None)
+            if free is None:
+                raise InvalidInput("No PIN fits all of these doors. Make an access grant for each kind of door.")
+            pin = free
+        method = MethodRow(
+            workspace_id=row.workspace_id,
+            access_method_id=new_id(),
+            access_grant_id=row.access_grant_id,
+            request_number=len(asked),
+            mode=request.mode,
+            code_sealed=core.vault.seal(pin, progress.PIN) if pin is not None else None,
+            is_wanted=1,
+            issued_at=None,
+            created_at=now,
+        )
+        asked.append((request.mode, request.code, now))
+        await store.add_method(tx, method)
+        await emit(tx, core, row.workspace_id, event.AccessMethodCreated(**progress.about_method(row, method)))
+        for device, report in places:
+            core.limits.check("access_code_create", device.device_id, is_sandbox=bool(workspace.is_sandbox))
+            await _add_code(tx, core, row, method, device, report, pin or "")
+        for device_id in taken:
+            text = "The PIN that was asked for is in use on this device: all doors got another one."
+            row = await _warn(tx, core, row, UNAVAILABLE, device_id, text, number=method.request_number)
+    await _tell_missing(tx, core, row, missing)
+    return await store.change(tx, row, requests_sealed=core.vault.seal_json(asked, progress.REQUESTS))
+
+
+async def _places(
+    tx: Tx, core: Core, row: GrantRow, ids: Sequence[str]
+) -> tuple[list[tuple[DeviceRow, DeviceReport]], GrantRow]:
+    """Doors that can have codes, locked; of the others the grant says so."""
+    if len(ids) > MOST_DEVICES:
+        raise InvalidInput(f"An access grant leads to {MOST_DEVICES} devices at most")
+    found = []
+    for device_id in ids:
+        await tx.lock("device", row.workspace_id, device_id)
+        device = await device_store.get(tx, row.workspace_id, device_id)
+        try:
+            if device is None or not device.is_managed:
+                raise DeviceTypeNotSupported("The device is not managed.")
+            found.append((device, pins.takes_codes(device)))
+        except DeviceTypeNotSupported as exc:
+            row = await _warn(tx, core, row, progress.UNSUPPORTED, device_id, exc.message)
+    return found, row
+
+
+async def _taken(
+    tx: Tx, core: Core, row: GrantRow, places: Sequence[tuple[DeviceRow, DeviceReport]], pin: str
+) -> list[str]:
+    """Doors where the PIN is in use at that time. Raises InvalidInput where one could never have it."""
+    found = []
+    for device, report in places:
+        pins.check_pin(pin, report)
+        try:
+            await codes.refuse_duplicate(tx, device, pins.pin_hash(core, device, pin), *code_times(core, row))
+        except DuplicateAccessCode:
+            found.append(device.device_id)
+    return found
+
+
+async def _warn(tx: Tx, core: Core, row: GrantRow, code: str, device_id: str, message: str, **data: object) -> GrantRow:
+    """A warning about one door; each stands once."""
+    found = problems.read(row.warnings_json)
+    if any(one.code == code and one.data.get("device_id") == device_id for one in found):
+        return row
+    new = Issue(code=code, message=message, created_at=core.clock.now(), data={"device_id": device_id, **data})
+    return await store.change(tx, row, warnings_json=problems.write([*found, new]))
+
+
+async def _tell_missing(tx: Tx, core: Core, row: GrantRow, missing: Mapping[str, str]) -> None:
+    if missing:
+        told = event.CouldNotCreateRequestedAccessMethods(
+            access_grant_id=row.access_grant_id,
+            error_message=" ".join(dict.fromkeys(missing.values())),
+            missing_device_ids=list(missing),
+        )
+        await emit(tx, core, row.workspace_id, told)
+
+
+def code_times(core: Core, row: GrantRow) -> tuple[int | None, int | None]:
+    """The times of its codes: whole minutes, and none for what holds from now on without an end."""
+    now = core.clock.now()
+    if row.ends_at is None and row.starts_at <= now:
+        return None, None
+    end = row.ends_at if row.ends_at is not None else row.starts_at + OPEN_END_MS
+    return codes.times(iso(row.starts_at), iso(end), now)
+
+
+async def _add_code(
+    tx: Tx, core: Core, row: GrantRow, method: MethodRow, device: DeviceRow, report: DeviceReport, pin: str
+) -> None:
+    wish = Wish(device_id=device.device_id, code=pin, name=row.name)
+    code = codes.new_row(core, device, wish, pin, pins.pin_hash(core, device, pin), *code_times(core, row))
+    await codes.add(tx, core, device, msgspec.structs.replace(code, access_method_id=method.access_method_id))
+
+
+# ---------------------------------------------------------------- change
+
+
+async def change(
+    tx: Tx,
+    core: Core,
+    workspace: WorkspaceRow,
+    row: GrantRow,
+    *,
+    name: str | UnsetType | None = UNSET,
+    key: str | None = None,
+    times: tuple[int, int | None] | None = None,
+) -> GrantRow:
+    """Another name, key or time; all codes follow. Raises ApiError, and then none of them does.
+
+    Without a name, codes keep the one they have. One that was over, and is not any more, gets its codes anew.
+    """
+    await progress.lock(tx, row.workspace_id)
+    row = await progress.get(tx, row.workspace_id, row.access_grant_id)
+    if not row.is_wanted:
+        raise InvalidInput("The access grant is being deleted")
+    values: dict[str, Any] = {}
+    if key is not None and key != row.access_grant_key:
+        if await store.by_key(tx, row.workspace_id, key) is not None:
+            raise InvalidInput.of("access_grant_key", "Another access grant has this key")
+        values["access_grant_key"] = key
+    if name is not UNSET:
+        values["name"] = name
+    has_new_times = times is not None and times != (row.starts_at, row.ends_at)
+    if times is not None and has_new_times:
+        values |= {"starts_at": times[0], "ends_at": times[1]}
+    if not values:
+        return row
+    was_over = _is_over(core, row)
+    row = await store.change(tx, row, **values)
+    if has_new_times or isinstance(name, str):
+        starts_at, ends_at = code_times(core, row)
+        for code in await _codes_of(tx, row):
+            asked = Change(access_code_id=code.access_code_id, name=name or None)
+            if ends_at is None:
+                asked = replace(asked, type="ongoing")
+            else:
+                asked = replace(asked, starts_at=iso_or_none(starts_at), ends_at=iso_or_none(ends_at))
+            await codes.change(tx, core, workspace, asked)
+    if has_new_times:
+        if was_over:
+            for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
+                await store.change_method(tx, method, issued_at=None)
+            await _follow(tx, core, row)
+        changed = event.AccessTimesChanged(
+            access_grant_id=row.access_grant_id,
+            access_grant_key=progress.known(row.access_grant_key),
+            starts_at=iso(row.starts_at),
+            ends_at=progress.known(iso_or_none(row.ends_at)),
+        )
+        await emit(tx, core, row.workspace_id, changed)
+    return row
+
+
+async def move(tx: Tx, core: Core, row: GrantRow, space_ids: Sequence[str]) -> None:
+    """It leads to these spaces from now on, beside the devices that it names."""
+    await progress.lock(tx, row.workspace_id)
+    if set(space_ids) != set(await progress.space_ids(tx, row)):
+        await store.move(tx, row, space_ids)
+        await _follow(tx, core, row)
+
+
+async def _codes_of(read: Reader, row: GrantRow) -> list[CodeRow]:
+    """Codes of a grant that are wanted, by their devices."""
+    methods = await store.methods_of(read, row.workspace_id, [row.access_grant_id])
+    found = await code_store.of_methods(read, row.workspace_id, [one.access_method_id for one in methods])
+    return [code for code in found if code.is_wanted]
+
+
+async def space_changed(tx: Tx, core: Core, workspace_id: str, space_id: str) -> None:
+    """Grants to a space follow it: devices that came into it get their codes, those that left lose them."""
+    await progress.lock(tx, workspace_id)
+    for row in await store.of_place(tx, workspace_id, "spaces", space_id):
+        await _follow(tx, core, row)
+
+
+async def space_gone(tx: Tx, core: Core, workspace_id: str, space_id: str) -> None:
+    """A space was deleted: its doors are no doors of any grant through it."""
+    await progress.lock(tx, workspace_id)
+    grants = await store.of_place(tx, workspace_id, "spaces", space_id)
+    await store.forget_place(tx, workspace_id, "spaces", space_id)
+    for row in grants:
+        await _follow(tx, core, row)
+
+
+async def _follow(tx: Tx, core: Core, row: GrantRow) -> None:
+    """Give the codes of a grant to all of its doors, and to no other."""
+    if _is_over(core, row):
+        return
+    wanted, known = await progress.device_ids(tx, row), progress.lacking(row)
+    # Doors that cannot have the codes are found anew below; the others may have left, or have room for them now.
+    row = await store.change(tx, row, warnings_json=problems.without(row.warnings_json, progress.UNSUPPORTED))
+    for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
+        if not method.is_wanted:
+            continue
+        held = await code_store.of_methods(tx, row.workspace_id, [method.access_method_id])
+        for code in held:
+            if code.is_wanted and code.device_id not in wanted:
+                await _let_go(tx, core, code)
+        there = {code.device_id for code in held if code.is_wanted}
+        pin = progress.pin_of(core, method)
+        places, row = await _places(tx, core, row, [one for one in wanted if one not in there])
+        if pin is None and places:
+            pin = await pins.common_pin(tx, core, places, None)
+            if pin is not None:
+                method = await store.change_method(tx, method, code_sealed=core.vault.seal(pin, progress.PIN))
+        for device, report in places:
+            try:
+                if pin is None:
+                    raise InvalidInput("No PIN fits all of these doors.")
+                pins.check_pin(pin, report)
+                digest = pins.pin_hash(core, device, pin)
+                await codes.refuse_duplicate(tx, device, digest, *code_times(core, row))
+            except ApiError:
+                text = "The PIN of the access grant cannot be used on this device."
+                row = await _warn(tx, core, row, progress.UNSUPPORTED, device.device_id, text)
+            else:
+                await _add_code(tx, core, row, method, device, report, pin)
+        await progress.settle(tx, core, row, method)
+    await _tell_missing(tx, core, row, {one: why for one, why in progress.lacking(row).items() if one not in known})
+
+
+def _is_over(core: Core, row: GrantRow) -> bool:
+    return row.ends_at is not None and row.ends_at <= core.clock.now()
+
+
+async def _let_go(tx: Tx, core: Core, code: CodeRow) -> None:
+    await tx.lock("device", code.workspace_id, code.device_id)
+    current = await code_store.get(tx, code.workspace_id, code.access_code_id)
+    if current is not None and current.is_wanted:
+        await codes.let_go(tx, core, current)
+        await devices.wake(tx, core, code.workspace_id, code.device_id)
+
+
+# ---------------------------------------------------------------- delete
+
+
+async def delete(tx: Tx, core: Core, row: GrantRow) -> None:
+    """It is not wanted any more; it is gone when all its doors have let go."""
+    await progress.lock(tx, row.workspace_id)
+    current = await store.get(tx, row.workspace_id, row.access_grant_id)
+    if current is None:
+        return
+    row = await store.change(tx, current, is_wanted=0)
+    for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
+        await delete_method(tx, core, method)
+    await progress.end(tx, core, row)
+
+
+async def delete_method(tx: Tx, core: Core, method: MethodRow) -> None:
+    """It is not wanted any more; it is gone when all doors have let go."""
+    await progress.lock(tx, method.workspace_id)
+    current = await store.get_method(tx, method.workspace_id, method.access_method_id)
+    if current is None:
+        return
+    method, row = current, await progress.get(tx, method.workspace_id, method.access_grant_id)
+    if method.is_wanted:
+        method = await store.change_method(tx, method, is_wanted=0)
+        await emit(tx, core, method.workspace_id, event.AccessMethodRevoked(**progress.about_method(row, method)))
+    for code in await code_store.of_methods(tx, method.workspace_id, [method.access_method_id]):
+        await _let_go(tx, core, code)
+    await progress.settle(tx, core, row, method)

@@ -1,0 +1,176 @@
+"""What has become of access grants on their doors: a method is issued when all doors have its code, and gone when all
+have let go of it; a grant is gone with the last of its methods.
+
+Called back where a device's state is written down (`outcomes`), and by the rules of grants (`access_grants`). All of it
+happens in the caller's transaction, which has locked the workspace's grants (`lock`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import UNSET
+
+from doorward.core import code_state, problems
+from doorward.core.context import Core
+from doorward.core.events import emit
+from doorward.errors import AccessGrantNotFound, AccessMethodNotFound
+from doorward.store import access_codes as code_store
+from doorward.store import access_grants as store
+from doorward.store import spaces as space_store
+from doorward.store.access_codes import CodeRow
+from doorward.store.access_grants import GrantRow, MethodRow
+from doorward.store.db import Reader, Tx
+from doorward.wire.events import access_grant as event
+
+PIN = "an access method's PIN"
+REQUESTS = "what an access grant was asked for"
+UNSUPPORTED = "device_does_not_support_access_codes"
+
+
+# ---------------------------------------------------------------- reading
+
+
+async def get(read: Reader, workspace_id: str, access_grant_id: str | None, key: str | None = None) -> GrantRow:
+    """By id, else by key. Raises AccessGrantNotFound."""
+    if access_grant_id is not None:
+        row = await store.get(read, workspace_id, access_grant_id)
+    else:
+        row = await store.by_key(read, workspace_id, key or "")
+    if row is None:
+        raise AccessGrantNotFound(
+            data={"access_grant_id": access_grant_id} if access_grant_id else {"access_grant_key": key}
+        )
+    return row
+
+
+async def get_method(read: Reader, workspace_id: str, access_method_id: str) -> MethodRow:
+    """Raises AccessMethodNotFound."""
+    row = await store.get_method(read, workspace_id, access_method_id)
+    if row is None:
+        raise AccessMethodNotFound(data={"access_method_id": access_method_id})
+    return row
+
+
+async def space_ids(read: Reader, row: GrantRow) -> list[str]:
+    return [one for _, one in await store.places(read, row.workspace_id, [row.access_grant_id], "spaces")]
+
+
+async def device_ids(read: Reader, row: GrantRow) -> list[str]:
+    """Its doors: managed devices that it names, or that are in its spaces."""
+    found = {one for _, one in await store.places(read, row.workspace_id, [row.access_grant_id], "devices")}
+    found |= set(await space_store.device_ids(read, row.workspace_id, await space_ids(read, row)))
+    return sorted(found)
+
+
+def requests_of(core: Core, row: GrantRow) -> list[tuple[str, str | None, int]]:
+    """The methods that were asked for: mode, PIN, when."""
+    return [tuple(one) for one in core.vault.open_json(row.requests_sealed, REQUESTS)]
+
+
+def pin_of(core: Core, row: MethodRow) -> str | None:
+    return core.vault.open(row.code_sealed, PIN) if row.code_sealed else None
+
+
+async def lock(tx: Tx, workspace_id: str) -> None:
+    """The grants of a workspace stay as they are until the transaction ends. To be locked before devices are."""
+    await tx.lock("access_grants", workspace_id)
+
+
+def lacking(row: GrantRow) -> dict[str, str]:
+    """Doors that cannot have its codes, and why."""
+    return {
+        str(one.data["device_id"]): one.message for one in problems.read(row.warnings_json) if one.code == UNSUPPORTED
+    }
+
+
+# ---------------------------------------------------------------- called back
+
+
+async def code_changed(tx: Tx, core: Core, code: CodeRow, *, is_moved: bool = False) -> None:
+    """A device holds one of the codes now, or has let go of it, or nobody manages it any more. Grants are locked.
+
+    `is_moved`: the device held it already, with other times.
+    """
+    if code.access_method_id is None:
+        return
+    method = await store.get_method(tx, code.workspace_id, code.access_method_id)
+    if method is not None:
+        await settle(tx, core, await get(tx, code.workspace_id, method.access_grant_id), method, is_moved=is_moved)
+
+
+async def code_is_late(tx: Tx, core: Core, code: CodeRow) -> None:
+    """A device should hold one of the codes for some time now. Grants are locked."""
+    await _trouble(tx, core, code, event.AccessMethodDelayInIssuing, code_state.is_late)
+
+
+async def code_refused(tx: Tx, core: Core, code: CodeRow) -> None:
+    """A device did not take one of the codes. Grants are locked."""
+    await _trouble(tx, core, code, event.AccessMethodFailedToIssue, code_state.is_refused)
+
+
+async def _trouble(
+    tx: Tx, core: Core, code: CodeRow, cls: type[event.AboutMethod], has_it: Callable[[CodeRow], bool]
+) -> None:
+    """Say of a method that is not issued yet what is wrong at one of its doors; once, though it is so at others too."""
+    method = await store.get_method(tx, code.workspace_id, code.access_method_id) if code.access_method_id else None
+    if method is None or not method.is_wanted or method.issued_at is not None:
+        return
+    for other in await code_store.of_methods(tx, code.workspace_id, [method.access_method_id]):
+        if other.access_code_id != code.access_code_id and other.is_wanted and has_it(other):
+            return
+    row = await get(tx, code.workspace_id, method.access_grant_id)
+    await emit(tx, core, row.workspace_id, cls(**about_method(row, method)))
+
+
+async def settle(tx: Tx, core: Core, row: GrantRow, method: MethodRow, *, is_moved: bool = False) -> None:
+    """Say what has become true: the method is issued, or issued with other times, or gone."""
+    held = await code_store.of_methods(tx, row.workspace_id, [method.access_method_id])
+    if not method.is_wanted:
+        if not held:
+            await store.delete_method(tx, method)
+            await emit(tx, core, row.workspace_id, event.AccessMethodDeleted(**about_method(row, method)))
+            await end(tx, core, row)
+        return
+    wanted = [code for code in held if code.is_wanted]
+    if not wanted or any(code.held_revision != code.revision for code in wanted):
+        return
+    about = {"code": known(pin_of(core, method)), **about_method(row, method)}
+    if method.issued_at is not None:
+        if is_moved:
+            await emit(tx, core, row.workspace_id, event.AccessMethodReissued(**about))
+        return
+    await store.change_method(tx, method, issued_at=core.clock.now())
+    await emit(tx, core, row.workspace_id, event.AccessMethodIssued(**about))
+    others = await store.methods_of(tx, row.workspace_id, [row.access_grant_id])
+    if all(one.issued_at is not None for one in others if one.is_wanted) and not lacking(row):
+        told = event.AccessGrantedToAllDoors(access_grant_id=row.access_grant_id)
+        await emit(tx, core, row.workspace_id, told)
+
+
+async def end(tx: Tx, core: Core, row: GrantRow) -> None:
+    """A grant that is not wanted, and has no methods left, is gone."""
+    if row.is_wanted or await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
+        return
+    if await store.delete(tx, row.workspace_id, row.access_grant_id):
+        await emit(tx, core, row.workspace_id, event.AccessGrantDeleted(access_grant_id=row.access_grant_id))
+
+
+async def device_gone(tx: Tx, core: Core, workspace_id: str, device_id: str, lost: Sequence[CodeRow]) -> None:
+    """A device was deleted, with its codes: it is no door any more."""
+    await store.forget_place(tx, workspace_id, "devices", device_id)
+    for code in lost:
+        await code_changed(tx, core, code)
+
+
+def about_method(row: GrantRow, method: MethodRow) -> dict[str, Any]:
+    about: dict[str, Any] = {
+        "access_method_id": method.access_method_id,
+        "access_grant_ids": [row.access_grant_id],
+    }
+    if row.access_grant_key is not None:
+        about["access_grant_keys"] = [row.access_grant_key]
+    return about
+
+
+def known(value: Any) -> Any:
+    return UNSET if value is None else value
