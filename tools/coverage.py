@@ -7,21 +7,43 @@ from pathlib import Path
 import doorward.api  # noqa: F401 - fills the table of routes
 from doorward.api.route import ROUTES, not_yet
 from doorward.wire.events import TYPES
+from doorward.wire.events.documented import documented
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "coverage.md"
 DOCUMENTED_EVENTS = 114
 
 NOT_HONOURED = (
     # Parameter, where, what happens.
-    ("`use_backup_access_code_pool`, `backup_access_code_pool_enabled`", "codes, devices", "`true` answers 501"),
     (
         "`is_offline_access_code`, `is_one_time_use`",
         "`/access_codes/create`",
         "`true` answers 400: intercoms have none",
     ),
-    ("`common_code_key`", "`/access_codes/create`", "kept and shown; it does not make codes share a PIN yet"),
     ("`search`", "`/access_codes/list`", "finds a whole PIN of a named device, not a part: PINs are stored encrypted"),
-    ("`user_identifier_key`, `space_id`, `access_grant_…`, `acs_…`", "lists", "select nothing: there are none yet"),
+    ("`acs_…`, `credential_manager_acs_system_id`", "lists", "select nothing: there are no access control systems"),
+    ("`acs_entrance_ids`", "spaces, access grants", "an id answers 404: there are no entrances"),
+    (
+        "`requested_access_methods`",
+        "access grants",
+        "other modes than `code` answer 400 `not_supported`: there are no cards, mobile keys and cloud keys",
+    ),
+    ("`customization_profile_id`", "access grants, customer portals", "without effect"),
+    (
+        "`locale`, `exclude_locale_picker`",
+        "`/customers/create_portal`",
+        "without effect: the pages are in English",
+    ),
+    (
+        "`features`",
+        "`/customers/create_portal`",
+        "`configure`, events, staff and the confirmation of new devices are without effect: portals have none of them",
+    ),
+    (
+        "`spaces`, `property_listings`, `reservations`, `staff_members`",
+        "`/customers/push_data`",
+        "geolocation, duration, custom metadata and places of work are not kept",
+    ),
+    ("`is_suspended`", "`/workspaces/update`", "`true` answers 501"),
     ("`accepted_capabilities`", "`/connect_webviews/create`", "kept and shown; every 2N device is a lock"),
     ("`sync`", "`/locks/…`", "without effect: the reply always waits for the device a while"),
 )
@@ -31,26 +53,36 @@ def page() -> str:
     """The page's text."""
     served = {path: route for path, route in ROUTES.items() if not route.undocumented}
     missing = not_yet()
+    none = {path for path, route in served.items() if route.has_none}
     families: defaultdict[str, list[str]] = defaultdict(list)
     for path in sorted(served.keys() | missing.keys()):
         families[path.split("/")[1]].append(path)
     lines = [
         "# Coverage",
         "",
-        "Made from the code by `make docs`. What is not served answers 501 `not_implemented`.",
+        "Made from the code by `make docs`.",
         "",
-        f"**{len(served)} of {len(served) + len(missing)} documented routes, "
-        f"{len(TYPES)} of {DOCUMENTED_EVENTS} event types.**",
+        f"**{len(served) - len(none)} of {len(served) + len(missing)} documented routes do what they are for, "
+        f"{len(documented() & TYPES.keys())} of {DOCUMENTED_EVENTS} event types are sent.**",
         "",
-        "| Family | Served | Documented |",
-        "|---|---|---|",
+        f"{len(none)} more routes are about what this server has none of (access control systems, phones, thermostats,",
+        "noise sensors). They answer, truthfully: lists are empty, an id is `…_not_found`, a device that is of another",
+        f"kind `device_type_not_supported`. What is not served answers 501 `not_implemented`: {len(missing)} routes.",
+        "",
+        "| Family | Served | Answers: has none | Not yet | Documented |",
+        "|---|---|---|---|---|",
     ]
     for family, paths in families.items():
-        lines.append(f"| `{family}` | {sum(p in served for p in paths)} | {len(paths)} |")
+        has_none, not_served = sum(p in none for p in paths), sum(p in missing for p in paths)
+        done = len(paths) - has_none - not_served
+        lines.append(f"| `{family}` | {done} | {has_none} | {not_served} | {len(paths)} |")
     lines += ["", "## Routes", "", "| Route | Verbs | |", "|---|---|---|"]
     for path in sorted(served.keys() | missing.keys()):
         route = served.get(path) or missing[path]
-        lines.append(f"| `{path}` | {' '.join(route.verbs)} | {route.summary if path in served else 'not yet'} |")
+        what = route.summary if path in served else "not yet"
+        if path in none:
+            what = f"*has none:* {what}"
+        lines.append(f"| `{path}` | {' '.join(route.verbs)} | {what} |")
     lines += [
         "",
         "## Routes of our own",

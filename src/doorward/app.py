@@ -30,6 +30,7 @@ from doorward.crypto import Vault, load_master
 from doorward.errors import NotFound
 from doorward.forward import Forward
 from doorward.ids import new_id, request_id
+from doorward.portal import pages as portal
 from doorward.providers.registry import registry
 from doorward.store import due, webhooks
 from doorward.store.db import Database
@@ -151,6 +152,7 @@ def surfaces(core: Core, api: Api) -> Any:
     others = Starlette(
         routes=[
             *pages.routes(core),
+            *portal.routes(core, api),
             Route("/", _home),
             Route("/openapi.json", _openapi(core)),
             Route("/livez", _alive),
@@ -184,7 +186,8 @@ def _openapi(core: Core) -> Any:
         from doorward.api.openapi import document  # built when first asked for, not at start
 
         base = base_url(core.config.public_url, request.scope, dict(request.scope["headers"]))
-        return JSONResponse(document(base), headers={"access-control-allow-origin": "*"})
+        description = await asyncio.to_thread(document, base)  # a quarter of a second, the first time
+        return JSONResponse(description, headers={"access-control-allow-origin": "*"})
 
     return serve
 

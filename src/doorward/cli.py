@@ -133,6 +133,66 @@ def api_key_create(
     typer.echo(key)
 
 
+def told(credential: Any, *others: str) -> str:
+    """A line about a key or token: id, its first part, when it was used last, its name."""
+    from doorward.wire.time import iso
+
+    used = f"last used {iso(credential.last_used_at)}" if credential.last_used_at else "never used"
+    state = f"revoked {iso(credential.revoked_at)}" if credential.revoked_at else used
+    return "  ".join((f"seam_{credential.short}_…", state, *others, credential.name))
+
+
+@api_key.command("list")
+def api_key_list(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """List the API keys of all workspaces: their first parts, when they were last used, their workspaces and names."""
+    from doorward.store import workspaces
+
+    async def find(db: Any, _now: int) -> list[str]:
+        names = {row.workspace_id: row.name for row in await workspaces.list_all(db.read)}
+        return [told(key, f"[{names[key.workspace_id]}]") for key in await workspaces.keys(db.read)]
+
+    for line in stored(configured(data_dir=data_dir, database_url=database_url), find):
+        typer.echo(line)
+
+
+@pat.command("list")
+def pat_list(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """List the personal access tokens: their first parts, when they were last used, their names."""
+    from doorward.store import workspaces
+
+    async def find(db: Any, _now: int) -> list[str]:
+        return [told(token) for token in await workspaces.tokens(db.read)]
+
+    for line in stored(configured(data_dir=data_dir, database_url=database_url), find):
+        typer.echo(line)
+
+
+def revoked(kind: str, text: str, config: Config) -> None:
+    """Revoke what begins so. Ends the program with a sentence when there is no such thing."""
+    from doorward.store import workspaces
+
+    short = text.strip().removeprefix("seam_").partition("_")[0]
+    if not stored(config, lambda db, now: db.write(workspaces.revoke, kind, short, now)):
+        typer.echo(f"There is nothing to revoke that begins with seam_{short}_", err=True)
+        raise typer.Exit(2)
+    typer.echo(f"seam_{short}_… is revoked. A running server refuses it within five seconds.")
+
+
+First = Annotated[str, typer.Argument(metavar="KEY", help="The key, or its first part: seam_test1234abcd")]
+
+
+@api_key.command("revoke")
+def api_key_revoke(key: First, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Revoke an API key, for good."""
+    revoked("api_keys", key, configured(data_dir=data_dir, database_url=database_url))
+
+
+@pat.command("revoke")
+def pat_revoke(key: First, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """Revoke a personal access token, for good."""
+    revoked("personal_access_tokens", key, configured(data_dir=data_dir, database_url=database_url))
+
+
 @pat.command("create")
 def pat_create(
     name: Annotated[str, typer.Option(help="What it is for.")] = "token",
@@ -160,3 +220,14 @@ def workspace_create(
     config = configured(data_dir=data_dir, database_url=database_url)
     row = stored(config, lambda db, now: db.write(workspaces.create, now, name, is_sandbox=not production))
     typer.echo(row.workspace_id)
+
+
+@workspace.command("list")
+def workspace_list(data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
+    """List the workspaces: id, kind and name."""
+    from doorward.store import workspaces
+
+    for row in stored(
+        configured(data_dir=data_dir, database_url=database_url), lambda db, _now: workspaces.list_all(db.read)
+    ):
+        typer.echo(f"{row.workspace_id}  {'sandbox   ' if row.is_sandbox else 'production'}  {row.name}")

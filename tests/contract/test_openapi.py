@@ -5,18 +5,20 @@ import inspect
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from openapi_spec_validator import validate
 from tests.contract import published
+from tests.contract.test_routes import NEWER, NEWER_PAGES, NEWER_PARAMETERS, NONE_HERE
 
 from doorward.api.openapi import RESOURCES, THREE_VERBS, _docs_of_module, document, field_docs
 from doorward.api.route import ROUTES
 from doorward.wire.events import TYPES, Event
 
 BASE = "http://door.example"
-MOST_SECONDS = 0.15
+MOST_SECONDS = 0.5
 
 CONSOLE = {"console_session_token", "console_session_token_with_workspace", "console_session_token_without_workspace"}
 """Seam's console is not part of this server."""
@@ -59,8 +61,7 @@ def test_a_route_and_each_of_its_parameters_is_described(path: str) -> None:
     route = ROUTES[path]
     assert route.handler is not None
     assert (inspect.getdoc(route.handler) or "").strip()
-    for name, field in route.params.model_fields.items():
-        assert field.description, name
+    assert route.params.model_fields.keys() <= field_docs(route.params).keys()
 
 
 def test_only_undocumented_routes_are_flagged_so() -> None:
@@ -83,7 +84,9 @@ def test_resources_stand_under_references() -> None:
     for path, verbs in document(BASE)["paths"].items():
         reply = published.reply(verbs["post"])["properties"]
         for key, schema in reply.items():
-            if key not in ("ok", "message") and not ROUTES[path].undocumented:
+            if key == "batch":
+                assert all("$ref" in lists["items"] for lists in schema["properties"].values()), path
+            elif key not in ("ok", "message") and not ROUTES[path].undocumented:
                 assert "$ref" in schema.get("items", schema), (path, key)
 
 
@@ -109,6 +112,9 @@ def test_a_missing_source_costs_the_descriptions_and_nothing_else(monkeypatch: p
 
 # ---------------------------------------------------------------- as Seam's CLI reads it
 
+UNDOCUMENTED_PARAMETERS = {"/customers/create_portal": {"_dev", "deep_link"}}
+"""The CLI does not see that the published description calls them undocumented."""
+
 
 @functools.cache
 def _read(whose: str) -> dict[str, Any]:
@@ -121,7 +127,7 @@ def _read(whose: str) -> dict[str, Any]:
 
 def _part_of_the_published() -> dict[str, Any]:
     """The published routes that we serve, on our resources: the published ones are too old for this reader."""
-    paths = {path: verbs for path, verbs in published.documented().items() if path in ROUTES}
+    paths = {path: verbs for path, verbs in published.documented().items() if path in ROUTES and path not in NONE_HERE}
     return {**document(BASE), "paths": paths}
 
 
@@ -129,28 +135,33 @@ def _endpoints(whose: str) -> dict[str, dict[str, Any]]:
     return {one["path"]: one for route in _read(whose)["routes"] for one in route["endpoints"]}
 
 
+def _pairs() -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Path, ours, and the published one, where there is one to compare with."""
+    theirs = _endpoints("theirs")
+    for path, here in _endpoints("ours").items():
+        if path not in NONE_HERE | NEWER:
+            yield path, here, theirs[path]
+
+
 def test_the_cli_finds_every_documented_route() -> None:
     assert _endpoints("ours").keys() == {path for path, route in ROUTES.items() if not route.undocumented}
 
 
 def test_the_cli_calls_each_route_as_it_calls_the_published_one() -> None:
-    ours, theirs = _endpoints("ours"), _endpoints("theirs")
-    for path, here in ours.items():
-        there = theirs[path]
+    for path, here, there in _pairs():
         for member in ("methods", "semanticMethod", "preferredMethod", "hasRequiredParameters"):
             assert here["request"][member] == there["request"][member], (path, member)
         assert here["workspaceScope"] == there["workspaceScope"], path
         assert sorted(here["authMethods"]) == sorted(set(there["authMethods"]) - CONSOLE), path
         shown = [{p["name"] for p in one["request"]["parameters"]} for one in (here, there)]
-        assert shown[0] - shown[1] <= {"device_selection_mode", "sync"}, path
-        assert shown[1] <= shown[0], path
+        newer = {"limit", "page_cursor"} if path in NEWER_PAGES else NEWER_PARAMETERS.get(path, set())
+        assert shown[0] - shown[1] <= {"device_selection_mode", "sync"} | newer, path
+        assert shown[1] - UNDOCUMENTED_PARAMETERS.get(path, set()) <= shown[0], path
 
 
 def test_the_cli_reads_each_reply_as_it_reads_the_published_one() -> None:
-    ours, theirs = _endpoints("ours"), _endpoints("theirs")
-    for path, here in ours.items():
-        there = theirs[path]
-        assert here["hasPagination"] == there["hasPagination"] or path == "/locks/list", path
+    for path, here, there in _pairs():
+        assert here["hasPagination"] == there["hasPagination"] or path in {"/locks/list", *NEWER_PAGES}, path
         for member in ("responseType", "responseKey", "resourceType", "actionAttemptType"):
             if path != "/access_codes/generate_code" or member != "resourceType":
                 assert here["response"].get(member) == there["response"].get(member), (path, member)

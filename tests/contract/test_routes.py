@@ -10,12 +10,26 @@ import doorward.api  # noqa: F401 - fills the table
 from doorward.api.openapi import FOR_OLDER_CLIENTS, document
 from doorward.api.route import ROUTES, not_yet
 
-SERVED = sorted(path for path, route in ROUTES.items() if not route.undocumented)
-MISSING = 158
+MISSING = 0
 """Routes that were missing when this was written, or last lowered."""
 
 NEWER = {"/user_identities/merge"}
 """Documented by Seam after the package's version."""
+
+SERVED = sorted(path for path, route in ROUTES.items() if not route.undocumented and path not in NEWER)
+
+NEWER_PAGES = {"/access_methods/list"}
+"""Lists that came in pages after the package's version."""
+
+NEWER_PARAMETERS = {"/acs/entrances/list": {"access_method_id"}}
+"""Parameters that came after the package's version."""
+
+NONE_HERE = {
+    f"/{family}/unmanaged/{word}"
+    for family in ("access_grants", "access_methods", "user_identities")
+    for word in ("get", "list")
+}
+"""They answer that there are none. What one would look like is not described."""
 
 OURS = {
     # Test harnesses and Seam's CLI ask them.
@@ -23,6 +37,12 @@ OURS = {
     "/health/get_health",
     # Seam serves it, and leaves it out of its documentation.
     "/access_codes/get_timeline",
+    # Seam's web components ask them.
+    *(
+        f"/internal/devicedb/v1/{kind}/{word}"
+        for kind in ("device_models", "manufacturers")
+        for word in ("get", "list")
+    ),
 }
 """Not part of the documented API."""
 
@@ -37,12 +57,15 @@ EXTENSIONS = {
 }
 """Not part of Seam's API at all: ours, and named so."""
 
-OLDER_VERBS = {path: {"PUT"} for path in SERVED if path.endswith("/update")} | {"/access_codes/update": set()}
+OLDER_VERBS = {path: {"PUT"} for path in SERVED if path.endswith("/update")} | {
+    "/access_codes/update": set(),
+    "/client_sessions/get_or_create": {"PUT"},
+}
 """Verbs that SDKs have used for it over the years, though the schema does not name them."""
 
 
 def test_every_documented_path_is_served_or_listed_as_not_yet() -> None:
-    assert set(SERVED) | not_yet().keys() == published.documented().keys() | NEWER
+    assert set(SERVED) | NEWER | not_yet().keys() == published.documented().keys() | NEWER
 
 
 def test_a_path_that_is_served_but_not_documented_says_so() -> None:
@@ -67,10 +90,10 @@ def test_the_list_of_what_is_missing_is_in_order() -> None:
     assert list(not_yet()) == sorted(not_yet())
 
 
-@pytest.mark.parametrize("path", sorted(set(not_yet()) - NEWER))
-def test_a_listed_path_has_the_published_verbs_and_credentials(path: str) -> None:
-    route = not_yet()[path]
-    assert (sorted(route.verbs), route.auth) == (sorted(published.verbs(path)), published.letters(path))
+def test_a_listed_path_has_the_published_verbs_and_credentials() -> None:
+    for path, route in not_yet().items():
+        if path not in NEWER:
+            assert (sorted(route.verbs), route.auth) == (sorted(published.verbs(path)), published.letters(path)), path
 
 
 @pytest.mark.parametrize("path", SERVED)
@@ -89,7 +112,8 @@ def test_a_route_takes_and_answers_what_is_published(path: str) -> None:
     comparison = Comparison(ours["components"]["schemas"], published.document()["components"]["schemas"])
     here, there = ours["paths"][path]["post"], published.documented()[path]["post"]
     found = {*comparison.taken(published.body(here), published.body(there))}
-    found |= {*comparison.answered(published.reply(here), published.reply(there))}
+    if path not in NONE_HERE:
+        found |= {*comparison.answered(published.reply(here), published.reply(there))}
     wanted = intended.lines_for(path)
     assert found - wanted == set(), "not intended"
     assert wanted - found == set(), "no longer true: take it out of intended.py"
@@ -128,7 +152,7 @@ def test_a_route_makes_the_published_kind_of_action_attempt(path: str) -> None:
 @pytest.mark.parametrize("path", SERVED)
 def test_a_list_comes_in_pages_where_the_published_one_does(path: str) -> None:
     there = published.documented()[path]["post"]
-    assert bool(ROUTES[path].pages) == ("pagination" in published.reply(there)["properties"])
+    assert bool(ROUTES[path].pages) == ("pagination" in published.reply(there)["properties"] or path in NEWER_PAGES)
     if limit := published.body(there).get("properties", {}).get("limit"):
         assert ROUTES[path].pages in (limit.get("default"), None)
 

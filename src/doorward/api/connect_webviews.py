@@ -1,5 +1,6 @@
 """`/connect_webviews/*`, but for the page itself (webview/)."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import webviews
 from doorward.core.webviews import Order
+from doorward.store import client_sessions, search
 from doorward.store import connect_webviews as store
 from doorward.store.db import Where, like
 from doorward.wire.connect_webview import ConnectWebview
@@ -95,9 +97,9 @@ async def create(req: Request, p: Create) -> dict[str, Any]:
         custom_redirect_url=p.custom_redirect_url,
         custom_redirect_failure_url=p.custom_redirect_failure_url,
         custom_metadata=p.custom_metadata or {},
-        customer_key=p.customer_key,
+        customer_key=p.customer_key or (req.session.customer_key if req.session else None),
     )
-    row = await req.write(webviews.create, req.core, req.workspace, order)
+    row = await req.write(webviews.create, req.core, req.workspace, order, req.session)
     return {"connect_webview": webviews.wire(req.core, row, req.base_url)}
 
 
@@ -148,12 +150,17 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     """List connect webviews, oldest first."""
     where = Where()
     where.add("workspace_id = {}", req.workspace_id)
+    req.narrow(where, webview="connect_webview_id")
     if p.customer_key is not None:
         where.add("customer_key = {}", p.customer_key)
     if p.user_identifier_key is not None:
-        where.any_of("connect_webview_id", [])
-    metadata_filter(req, where, "custom_metadata_json", p.custom_metadata_has)
+        client_sessions.of_users(
+            where, "connect_webview_id", "connect_webview_id", req.workspace_id, p.user_identifier_key
+        )
+    await metadata_filter(req, where, "connect_webviews", "", p.custom_metadata_has)
     if p.search:
+        about = (req.workspace_id, "connect_webview_id", p.search)
+        await search.narrow(req.db, where, "connect_webviews", *about)
         text = like(p.search.lower())
         where.add(
             "(connect_webview_id LIKE {} ESCAPE '\\' OR LOWER(accepted_providers_json) LIKE {} ESCAPE '\\' "
@@ -170,11 +177,14 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     }
 
 
-def metadata_filter(req: Request, where: Where, column: str, pairs: dict[str, Any] | None) -> None:
+async def metadata_filter(req: Request, where: Where, table: str, prefix: str, pairs: Mapping[str, Any] | None) -> None:
     """Only rows whose metadata has all pairs; null also fits a key that is not set."""
+    row_id = f"{prefix}{search.COLUMNS[table][0]}"
     for key, value in (pairs or {}).items():
-        found = req.db.dialect.json_text(column, where.bind(key))
+        found = req.db.dialect.json_text(f"{prefix}custom_metadata_json", where.bind(key))
         if value is None or value == "":
             where.add(f"{found} IS NULL")
         else:
-            where.add(f"{found} = {{}}", page.text(value))
+            text = page.text(value)
+            where.add(f"{found} = {{}}", text)
+            await search.narrow(req.db, where, table, req.workspace_id, row_id, *search.pair(key, text))

@@ -13,6 +13,7 @@ from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import accounts
 from doorward.errors import ConnectedAccountNotFound
+from doorward.store import client_sessions, search, spaces
 from doorward.store import connected_accounts as store
 from doorward.store.db import Tx, Where, like
 from doorward.wire.connected_account import ConnectedAccount
@@ -41,6 +42,7 @@ async def get(req: Request, p: Get) -> dict[str, Any]:
         where.add("workspace_id = {}", req.workspace_id)
         email = req.db.dialect.json_text("user_identifier_json", where.bind("email"))
         where.add(f"LOWER({email}) = {{}}", (p.email or "").strip().lower())
+        req.narrow(where, account="connected_account_id")
         rows = await store.list_page(req.db, where, 1)
         if not rows:
             raise ConnectedAccountNotFound
@@ -77,12 +79,19 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     """List connected accounts, oldest first."""
     where = Where()
     where.add("workspace_id = {}", req.workspace_id)
+    req.narrow(where, account="connected_account_id")
     if p.customer_key is not None:
         where.add("customer_key = {}", p.customer_key)
-    if p.user_identifier_key is not None or p.space_id is not None:
-        where.any_of("connected_account_id", [])
-    metadata_filter(req, where, "custom_metadata_json", p.custom_metadata_has)
+    if p.space_id is not None:
+        spaces.only_in(where, "connected_account_id", "accounts", req.workspace_id, p.space_id)
+    if p.user_identifier_key is not None:
+        client_sessions.of_users(
+            where, "connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key
+        )
+    await metadata_filter(req, where, "connected_accounts", "", p.custom_metadata_has)
     if p.search:
+        about = (req.workspace_id, "connected_account_id", p.search)
+        await search.narrow(req.db, where, "connected_accounts", *about)
         text = like(p.search.lower())
         where.add(
             "(connected_account_id LIKE {} ESCAPE '\\' OR provider LIKE {} ESCAPE '\\' "

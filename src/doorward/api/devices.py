@@ -8,14 +8,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import door_switch, page
 from doorward.api.connect_webviews import Category, metadata_filter
-from doorward.api.params import Id, Instant, Metadata, Params
+from doorward.api.params import Id, Instant, Metadata, Params, Part
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import access_codes, actions, events, switches
+from doorward.core import access_codes, actions, events, grant_progress, switches
 from doorward.core import devices as rules
-from doorward.errors import DeviceIsManaged, DeviceNotFound
+from doorward.errors import DeviceIsManaged, DeviceNotFound, DeviceTypeNotSupported
 from doorward.store import access_codes as code_store
-from doorward.store import connect_webviews
+from doorward.store import client_sessions, connect_webviews, search, spaces
 from doorward.store import devices as store
 from doorward.store.db import Tx, Where, like
 from doorward.store.devices import Version
@@ -28,8 +28,16 @@ PAGE = 500
 UNMANAGED_PAGE = 22_900
 MOST = 10_000
 """Items of a list that does not come in pages."""
+_VIRTUAL = (
+    "d.is_managed = 1 AND d.secret_sealed IS NOT NULL AND "
+    "EXISTS (SELECT 1 FROM workspaces w WHERE w.workspace_id = d.workspace_id AND w.is_sandbox = 1)"
+)
+_AWAY = "(d.errors_json LIKE '%\"device_disconnected\"%' OR d.errors_json LIKE '%\"device_removed\"%')"
 FLAGS = {
     # Capability flag → when a device has it, now.
+    "can_simulate_connection": f"{_VIRTUAL} AND {_AWAY}",
+    "can_simulate_disconnection": f"{_VIRTUAL} AND d.online = 1",
+    "can_simulate_removal": f"{_VIRTUAL} AND d.errors_json NOT LIKE '%\"device_removed\"%'",
     "can_remotely_unlock": "d.is_lock = 1 AND d.online = 1",
     "can_remotely_lock": "d.is_lock = 1 AND d.online = 1",
     "can_program_online_access_codes": "d.report_json NOT LIKE '%\"code_lengths\":[]%'",
@@ -71,7 +79,11 @@ async def one(req: Request, device_id: str | None, name: str | None, *, is_manag
     if device_id is not None:
         found = await store.version_of(req.db, req.workspace_id, device_id)
     else:
-        found = await store.version_by_name(req.db, req.workspace_id, name or "")
+        where = Where()
+        where.add("d.workspace_id = {}", req.workspace_id)
+        where.add("(d.nickname = {} OR (d.nickname IS NULL AND d.name = {}))", name, name)
+        req.narrow(where, account="d.connected_account_id")
+        found = next(iter(await store.version_page(req.db, where, 1)), None)
     shown = [] if found is None or bool(found.is_managed) != is_managed else await many(req, [found])
     if not shown:
         raise DeviceNotFound(data={"device_id": device_id} if device_id else None)
@@ -92,6 +104,7 @@ async def _owned(req: Request, p: "Filters", *, is_managed: bool) -> Where:
     """Whose devices, and of which kind."""
     where = Where()
     where.add("d.workspace_id = {} AND d.is_managed = {}", req.workspace_id, int(is_managed))
+    req.narrow(where, account="d.connected_account_id")
     if isinstance(p, LockFilters):
         where.add("d.is_lock = 1")
     if p.connected_account_id is not None:
@@ -210,10 +223,15 @@ async def filtered(req: Request, p: Filters, *, is_managed: bool, limit: int) ->
         where.add(f"({FLAGS.get(flag, '1 = 0')})")
     for flag in p.exclude_if or ():
         where.add(f"NOT ({FLAGS.get(flag, '1 = 0')})")
-    if p.space_id or p.unstable_location_id or p.user_identifier_key is not None:
-        where.any_of("d.device_id", [])
-    metadata_filter(req, where, "d.custom_metadata_json", p.custom_metadata_has)
+    for space_id in filter(None, (p.space_id, p.unstable_location_id)):
+        spaces.only_in(where, "d.device_id", "devices", req.workspace_id, space_id)
+    if p.user_identifier_key is not None:
+        client_sessions.of_users(
+            where, "d.connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key
+        )
+    await metadata_filter(req, where, "devices", "d.", p.custom_metadata_has)
     if p.search:
+        await search.narrow(req.db, where, "devices", req.workspace_id, "d.device_id", p.search)
         text = like(p.search.lower())
         by_id = f"{like(p.search.lower())[1:]}" if len(p.search) >= 4 else ""
         where.add(
@@ -246,6 +264,48 @@ async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
     """List devices that are not managed, oldest first."""
     found, pagination = await filtered(req, p, is_managed=False, limit=min(p.limit, UNMANAGED_PAGE))
     return {"devices": found, "pagination": pagination}
+
+
+class Zoned(Part):
+    """What a maker's app knows of a device."""
+
+    time_zone: str
+    """Its time zone, as `Europe/Paris`."""
+
+
+class Reported(Part):
+    """A device, and what its maker's app knows of it."""
+
+    device_id: Id
+    """The device."""
+    omnitec_metadata: Zoned | None = None
+    """What Omnitec knows of it."""
+    schlage_metadata: Zoned | None = None
+    """What Schlage knows of it."""
+    ultraloq_metadata: Zoned | None = None
+    """What Ultraloq knows of it."""
+
+
+class ReportMetadata(Params):
+    """Parameters of report_provider_metadata."""
+
+    devices: list[Reported]
+    """The devices."""
+
+
+@route("/devices/report_provider_metadata", auth="A", has_none=True)
+async def report_provider_metadata(req: Request, p: ReportMetadata) -> None:
+    """Say what apps of Omnitec, Schlage and Ultraloq know of their devices: this server has none of these.
+
+    Nothing would be kept of it, so a device that is named is answered that it is of another make.
+    """
+    wanted = [one.device_id for one in p.devices]
+    found = {one.row.device_id for one in await store.see_many(req.db, req.workspace_id, wanted)}
+    for device_id in wanted:
+        about = {"device_id": device_id}
+        if device_id not in found:
+            raise DeviceNotFound(data=about)
+        raise DeviceTypeNotSupported("This device was not made by Omnitec, Schlage or Ultraloq.", data=about)
 
 
 class Providers(Params):
@@ -328,6 +388,8 @@ async def update(req: Request, p: Update) -> None:
     chosen = None if number is None else await door_switch.ask(req, p.device_id, number)
 
     async def change(tx: Tx) -> None:
+        if not p.is_managed:
+            await grant_progress.lock(tx, req.workspace_id)
         await tx.lock("device", req.workspace_id, p.device_id)
         row = await rules.get(tx, req.workspace_id, p.device_id)
         values: dict[str, Any] = {}
@@ -358,6 +420,7 @@ async def update(req: Request, p: Update) -> None:
                     await rules.wake(tx, req.core, req.workspace_id, p.device_id)
                     continue
                 await code_store.change(tx, code, is_managed=0)
+                await grant_progress.code_changed(tx, req.core, code)
                 await actions.finish_level(tx, req.core, req.workspace_id, code.access_code_id)
             unmanaged = event.DeviceConvertedToUnmanaged(**events.about_device(row))
             await events.emit(tx, req.core, req.workspace_id, unmanaged)

@@ -16,7 +16,8 @@ import msgspec
 import structlog
 
 from doorward import ids
-from doorward.api.auth import Authenticator
+from doorward.api import scope as scopes
+from doorward.api.auth import Authenticator, user_of
 from doorward.api.commands import Commands
 from doorward.api.query import parse_query
 from doorward.api.request import Caller, Request
@@ -24,6 +25,7 @@ from doorward.api.route import ROUTES, File, Route, not_yet
 from doorward.core.context import Core
 from doorward.errors import (
     ApiError,
+    Forbidden,
     InvalidContentType,
     InvalidInput,
     InvalidJson,
@@ -42,7 +44,7 @@ CORS_HEADERS = (
     b"authorization, content-type, accept, accept-version, content-length, content-md5, date, user-agent, "
     b"x-api-version, x-csrf-token, x-requested-with, seam-workspace, seam-lts-version, seam-sdk-name, "
     b"seam-sdk-version, seam-publishable-key, seam-client-session-token, client-session-token, seam-api-key, "
-    b"seam-user-identifier-key"
+    b"seam-user-identifier-key, user-identifier-key"
 )
 JSON = "application/json; charset=utf-8"
 ALWAYS = (
@@ -103,19 +105,42 @@ class Api:
         if route.handler is None:
             raise NotImplementedYet(f"Doorward does not serve {route.path} yet. See its coverage page.")
         values = await self._values(route, scope, headers, receive)
+        user = user_of(headers) if "P" in route.auth else None
+        base = base_url(self._core.config.public_url, scope, headers)
+        reply = await self.perform(route, caller, values, base, verb=method, user=user)
+        if isinstance(reply, File):
+            return reply
+        return _encoder.encode({**reply, "ok": True} if reply else {"ok": True})
+
+    async def perform(
+        self,
+        route: Route,
+        caller: Caller,
+        values: Mapping[str, Any],
+        base: str,
+        *,
+        verb: str = "POST",
+        user: str | None = None,
+    ) -> Mapping[str, Any] | File | None:
+        """What a route answers to a caller who may call it; `base` is this server's address. Raises ApiError."""
+        assert route.handler is not None
         params = route.check(values)
         request = Request(
             core=self._core if caller.actor is None else self._core_of(caller.actor),
             commands=self._commands,
             caller=caller,
-            base_url=base_url(self._core.config.public_url, scope, headers),
+            base_url=base,
             path=route.path,
             values={n: v for n, v in values.items() if n in route.check.shapes},
+            verb=verb,
+            user=user,
         )
+        if caller.session is not None and not route.is_list:
+            await scopes.guard(self._core.db.read, caller.session, request.values)
         reply = await route.handler(request, params)
-        if isinstance(reply, File):
-            return reply
-        return _encoder.encode({**reply, "ok": True} if reply else {"ok": True})
+        if caller.session is not None and route.is_list and not request.is_narrowed:
+            raise Forbidden("Client sessions cannot use this list.")
+        return reply
 
     def _core_of(self, actor: str) -> Core:
         """The parts, for what this caller asks to be done."""

@@ -15,6 +15,8 @@ from doorward.wire import time
 from doorward.wire.events import Event
 
 MOST = 5000
+OWNERS = {"account": "connected_account_id", "webview": "connect_webview_id", "customer": "customer_key"}
+"""Columns that say whose an event is."""
 
 
 class Get(Params):
@@ -36,6 +38,7 @@ async def get(req: Request, p: Get) -> dict[str, Any]:
     elif p.device_id is not None or p.event_type is not None:
         where = Where()
         where.add("workspace_id = {}", req.workspace_id)
+        req.narrow(where, **OWNERS)
         if p.device_id is not None:
             where.add("device_id = {}", p.device_id)
         if p.event_type is not None:
@@ -109,12 +112,18 @@ class List(Params):
     """Only those of this user identity."""
 
 
+EQUAL = (
+    "access_code_id",
+    "access_grant_id",
+    "access_method_id",
+    "connect_webview_id",
+    "connected_account_id",
+    "customer_key",
+    "device_id",
+    "space_id",
+)
 # Filters on things that no event of this server is about yet: they select nothing.
 ABSENT = (
-    "access_grant_id",
-    "access_grant_ids",
-    "access_method_id",
-    "access_method_ids",
     "acs_access_group_id",
     "acs_credential_id",
     "acs_encoder_id",
@@ -122,8 +131,6 @@ ABSENT = (
     "acs_system_id",
     "acs_system_ids",
     "acs_user_id",
-    "space_id",
-    "space_ids",
     "user_identity_id",
 )
 
@@ -135,6 +142,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         raise InvalidInput("Cannot specify both since and between")
     where = Where()
     where.add("workspace_id = {}", req.workspace_id)
+    req.narrow(where, **OWNERS)
     if p.since is not None:
         where.add("created_at > {}", time.parse(p.since))
     elif p.between is not None:
@@ -143,7 +151,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         where.add("created_at > {} AND created_at < {}", *(time.parse(t) for t in p.between))
     else:
         raise InvalidInput("Must specify either since or between")
-    for name in ("access_code_id", "connect_webview_id", "connected_account_id", "customer_key", "device_id"):
+    for name in EQUAL:
         if (value := getattr(p, name)) is not None:
             where.add(f"{name} = {{}}", value)
     for name, column in (
@@ -151,6 +159,9 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         ("device_ids", "device_id"),
         ("event_ids", "event_id"),
         ("event_types", "event_type"),
+        ("space_ids", "space_id"),
+        ("access_grant_ids", "access_grant_id"),
+        ("access_method_ids", "access_method_id"),
     ):
         if (values := getattr(p, name)) is not None:
             where.any_of(column, values)

@@ -1,6 +1,8 @@
 """`/locks/*`."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge, Le
 
 from doorward.api import action_attempts, devices
 from doorward.api.params import Id, Params
@@ -34,6 +36,33 @@ async def list_(req: Request, p: devices.LockFilters) -> dict[str, Any]:
     """List locks and intercoms, oldest first."""
     found, pagination = await devices.filtered(req, p, is_managed=True, limit=min(p.limit, devices.MOST))
     return {"devices": found, "locks": found, "pagination": pagination}
+
+
+class AutoLock(Params):
+    """Parameters of configure_auto_lock."""
+
+    device_id: Id
+    """The lock."""
+    auto_lock_enabled: bool
+    """Whether it locks by itself."""
+    auto_lock_delay_seconds: Annotated[float, Ge(1), Le(60)] | None = None
+    """After how long, in seconds."""
+
+
+@route(
+    "/locks/configure_auto_lock",
+    auth="AC",
+    returns={"action_attempt": ActionAttempt},
+    action_type="CONFIGURE_AUTO_LOCK",
+    has_none=True,
+)
+async def configure_auto_lock(req: Request, p: AutoLock) -> dict[str, Any]:
+    """Choose whether a lock locks by itself: no device here lets that be chosen.
+
+    How long a 2N intercom holds its door open is set on the intercom.
+    """
+    await rules.get(req.db, req.workspace_id, p.device_id)
+    raise DeviceTypeNotSupported("This device cannot be told when to lock.", data={"device_id": p.device_id})
 
 
 class Move(Params):

@@ -20,13 +20,19 @@ from msgspec import UnsetType
 from doorward import __version__
 from doorward.api.params import Params
 from doorward.api.route import ROUTES, Route
+from doorward.wire.absent import ABSENT
 from doorward.wire.access_code import AccessCode, GeneratedCode, UnmanagedAccessCode
+from doorward.wire.access_grant import AccessGrant, AccessMethod
 from doorward.wire.action_attempt import ActionAttempt
+from doorward.wire.client_session import ClientSession
 from doorward.wire.connect_webview import ConnectWebview
 from doorward.wire.connected_account import ConnectedAccount
+from doorward.wire.customer_portal import CustomerPortal, MagicLink
 from doorward.wire.device import Device, DeviceProvider, UnmanagedDevice
 from doorward.wire.events import TYPES, Event
 from doorward.wire.reply import Pagination
+from doorward.wire.space import Space
+from doorward.wire.user_identity import UserIdentity
 from doorward.wire.webhook import Webhook
 from doorward.wire.workspace import Workspace
 
@@ -34,8 +40,10 @@ RESOURCES: dict[type[msgspec.Struct], tuple[str, str | None]] = {
     # Wire type → its name in the description, and the routes that are about it.
     AccessCode: ("access_code", "/access_codes"),
     ActionAttempt: ("action_attempt", "/action_attempts"),
+    ClientSession: ("client_session", "/client_sessions"),
     ConnectWebview: ("connect_webview", "/connect_webviews"),
     ConnectedAccount: ("connected_account", "/connected_accounts"),
+    CustomerPortal: ("customer_portal", "/customers"),
     Device: ("device", "/devices"),
     DeviceProvider: ("device_provider", "/devices"),
     UnmanagedAccessCode: ("unmanaged_access_code", "/access_codes/unmanaged"),
@@ -43,8 +51,14 @@ RESOURCES: dict[type[msgspec.Struct], tuple[str, str | None]] = {
     UnmanagedDevice: ("unmanaged_device", "/devices/unmanaged"),
     Event: ("event", "/events"),
     GeneratedCode: ("generated_code", "/access_codes"),
+    MagicLink: ("magic_link", "/customers"),
     Pagination: ("pagination", None),
+    Space: ("space", "/spaces"),
+    AccessGrant: ("access_grant", "/access_grants"),
+    AccessMethod: ("access_method", "/access_methods"),
+    UserIdentity: ("user_identity", "/user_identities"),
     Workspace: ("workspace", "/workspaces"),
+    **ABSENT,
 }
 SECURITY = {
     "A": ("api_key", "pat_with_workspace"),
@@ -64,18 +78,30 @@ SECURITY_SCHEMES: dict[str, Any] = {
     "publishable_key": {"type": "apiKey", "in": "header", "name": "seam-publishable-key"},
     "seam_workspace": {"type": "apiKey", "in": "header", "name": "seam-workspace"},
 }
-BATCH_KEYS: dict[str, list[str]] = {}
-"""Route → the lists that its `batch` holds."""
 FOR_OLDER_CLIENTS = {
     "/access_codes/delete",
     "/access_codes/unmanaged/delete",
     "/access_codes/update",
+    "/acs/credentials/assign",
+    "/acs/credentials/unassign",
+    "/acs/credentials/update",
+    "/client_sessions/grant_access",
     "/connected_accounts/update",
+    "/noise_sensors/noise_thresholds/delete",
+    "/noise_sensors/noise_thresholds/update",
 }
 """Routes that answer something which only older clients read: to current ones they answer nothing."""
 THREE_VERBS = {"/access_codes/update", "/noise_sensors/noise_thresholds/update"}
 """Seam's CLI refuses a description with three verbs on any other path: the PUT of other updates is taken, not told."""
-ONE_OF_SEVERAL = {"/connected_accounts/get"}
+PUT_TOO = {"/client_sessions/get_or_create"}
+"""Routes that take a PUT, too, which nothing tells of."""
+ONE_OF_SEVERAL = {
+    "/access_methods/delete",
+    "/connected_accounts/get",
+    "/spaces/get",
+    "/access_grants/get",
+    "/user_identities/get",
+}
 """Routes that need one of several parameters: none of them alone is required, yet a call without any is wrong."""
 MARKS = {
     "access_code": ("is_access_code_error", "is_device_error", "is_connected_account_error"),
@@ -106,13 +132,18 @@ _MODIFIED = {
         },
     },
 }
-DETAILS = {
+DETAILS: dict[tuple[str, str], dict[str, Any]] = {
     ("access_code", "error"): {
         **_MODIFIED,
         "managed_access_code_id": {"type": "string", "format": "uuid", "description": "The code that has the PIN."},
         "unmanaged_access_code_id": {"type": "string", "format": "uuid", "description": "The code that has the PIN."},
     },
     ("access_code", "warning"): _MODIFIED,
+    ("access_grant", "warning"): {
+        "device_id": {"type": "string", "format": "uuid", "description": "The door that it is about."},
+        "original_code": {"type": "string", "description": "The PIN that was asked for."},
+        "new_code": {"type": "string", "description": "The PIN that all doors got instead."},
+    },
 }
 """Resource and kind → members that only some of its issues have."""
 
@@ -151,7 +182,7 @@ def _family(path: str) -> str:
 
 def _path(route: Route) -> dict[str, Any]:
     verbs = [v for v in ("GET", "POST", "PUT", "PATCH", "DELETE") if v in route.verbs]
-    if len(verbs) > 2 and route.path not in THREE_VERBS:
+    if (len(verbs) > 2 and route.path not in THREE_VERBS) or route.path in PUT_TOO:
         verbs.remove("PUT")
     return {verb.lower(): _operation(route, verb) for verb in verbs}
 
@@ -181,8 +212,8 @@ def _operation(route: Route, verb: str) -> dict[str, Any]:
         operation["x-fern-sdk-return-value"] = response_key
     if route.action_type:
         operation["x-action-attempt-type"] = route.action_type
-    if route.path in BATCH_KEYS:
-        operation["x-batch-keys"] = BATCH_KEYS[route.path]
+    if batch := route.returns.get("batch"):
+        operation["x-batch-keys"] = list(batch.__struct_fields__)
     if route.path in ONE_OF_SEVERAL:
         operation["x-has-required-parameters"] = True
     if route.undocumented:
@@ -211,13 +242,17 @@ def _envelope(route: Route) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
+@functools.cache
 def _parameters(params: type[Params]) -> tuple[dict[str, Any], list[str]]:
+    """Name → schema, and the names that are required. Made once for all verbs; nobody changes it."""
     schema = params.model_json_schema()
-    definitions = schema.get("$defs", {})
+    definitions, texts = schema.get("$defs", {}), field_docs(params)
     fields = {}
     for name, field in schema.get("properties", {}).items():
         described = _plain(field, definitions)
         described.pop("title", None)
+        if name in texts:
+            described["description"] = texts[name]
         if described.get("default", ...) is None:
             described.pop("default")
         if name in params.UNDOCUMENTED:
@@ -235,9 +270,13 @@ def _plain(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any
         found.pop("title", None)
     options = found.pop("anyOf", None)
     if options:
-        real = [o for o in options if o.get("type") != "null"]
-        found |= {k: v for k, v in _plain(real[0], definitions).items() if k not in found}
-        found["nullable"] = True
+        real = [_plain(o, definitions) for o in options if o.get("type") != "null"]
+        if len(real) == 1:
+            found |= {k: v for k, v in real[0].items() if k not in found}
+        else:
+            found["oneOf"] = [_without_title(one) for one in real]
+        if len(real) < len(options):
+            found["nullable"] = True
     if "const" in found:
         found["enum"] = [found.pop("const")]
     if isinstance(exclusive := found.pop("exclusiveMinimum", None), int | float):
@@ -331,7 +370,7 @@ def _struct(struct: type[msgspec.Struct]) -> dict[str, Any]:
         "type": "object",
         "description": inspect.getdoc(struct),
         "properties": properties,
-        "required": sorted(required),
+        **({"required": sorted(required)} if required else {}),
     }
 
 
@@ -434,11 +473,11 @@ def _schema(kind: Any) -> dict[str, Any]:
 
 
 @functools.cache
-def field_docs(struct: type[msgspec.Struct]) -> dict[str, str]:
-    """The docstrings under a struct's attributes, inherited ones included."""
+def field_docs(kind: type[Any]) -> dict[str, str]:
+    """The docstrings under the attributes of one of our classes, inherited ones included."""
     texts: dict[str, str] = {}
-    for cls in reversed(struct.__mro__):
-        if issubclass(cls, msgspec.Struct) and cls is not msgspec.Struct:
+    for cls in reversed(kind.__mro__):
+        if cls.__module__.startswith("doorward."):
             texts |= _docs_of_module(cls.__module__).get(cls.__name__, {})
     return texts
 

@@ -4,10 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from doorward.api import scope
 from doorward.api.commands import Commands
 from doorward.core.context import Core
 from doorward.errors import InvalidInput
-from doorward.store.db import Reader, Tx
+from doorward.store.client_sessions import SessionRow
+from doorward.store.db import Reader, Tx, Where
 from doorward.store.workspaces import WorkspaceRow
 
 P = ParamSpec("P")
@@ -18,12 +20,14 @@ T = TypeVar("T")
 class Caller:
     """Who is asking."""
 
-    letter: str
-    """The credential's letter (see api/route.py)."""
+    letters: str
+    """The credential's letters (see api/route.py)."""
     workspace: WorkspaceRow | None
     """None: a personal access token without a workspace, or nobody."""
     actor: str | None = None
     """As `core.context` names whoever asks."""
+    session: SessionRow | None = None
+    """The client session that asks."""
 
 
 @dataclass(slots=True)
@@ -37,6 +41,11 @@ class Request:
     path: str
     values: dict[str, Any]
     """The parameters as they were sent."""
+    verb: str = "POST"
+    user: str | None = None
+    """Whom a browser says that it acts for: a header."""
+    is_narrowed: bool = False
+    """A list was cut down to what the client session may see."""
 
     @property
     def workspace(self) -> WorkspaceRow:
@@ -51,6 +60,16 @@ class Request:
     def db(self) -> Reader:
         """Reads. A handler that only shows rows needs no more."""
         return self.core.db.read
+
+    @property
+    def session(self) -> SessionRow | None:
+        return self.caller.session
+
+    def narrow(self, where: Where, **columns: str) -> None:
+        """Only rows that the caller may see; the columns are those of `scope.narrow`. Nothing for an API key."""
+        if self.session is not None:
+            scope.narrow(where, self.session, **columns)
+        self.is_narrowed = True
 
     async def write(self, fn: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a rule as one transaction; its result is durable."""

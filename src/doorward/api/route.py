@@ -55,10 +55,16 @@ class Route:
     """What a successful answer is, when it is not JSON (see `File`)."""
     asks_device: bool = False
     """It needs the process that has the devices, though it only reads."""
+    has_none: bool = False
+    """This server has none of what it is about, and it says so."""
 
     @cached_property
     def check(self) -> Checker:
         return Checker(self.params)
+
+    @cached_property
+    def is_list(self) -> bool:
+        return self.path.rsplit("/", 1)[-1].startswith("list") and self.path != "/devices/list_device_providers"
 
     @property
     def summary(self) -> str:
@@ -97,6 +103,7 @@ def route(
     undocumented: bool = False,
     media_type: str | None = None,
     asks_device: bool = False,
+    has_none: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Put the decorated handler into the table. Its second parameter's annotation is the class of its parameters."""
 
@@ -117,6 +124,7 @@ def route(
             undocumented=undocumented,
             media_type=media_type,
             asks_device=asks_device,
+            has_none=has_none,
         )
         return handler
 

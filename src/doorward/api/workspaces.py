@@ -27,6 +27,7 @@ async def list_(req: Request, _p: NoParams) -> dict[str, Any]:
     """List workspaces: the one of an API key, all of a personal access token without workspace."""
     rows = await store.list_all(req.db)
     if req.caller.workspace is not None:
+        req.is_narrowed = True
         rows = [row for row in rows if row.workspace_id == req.workspace_id]
     return {"workspaces": [workspaces.wire(req.core, row) for row in rows]}
 
@@ -104,7 +105,7 @@ class Update(Params):
     connect_webview_customization: Customization | None = None
     """How connect webviews look; what is not named stays, null takes a member away."""
     is_publishable_key_auth_enabled: bool | None = None
-    """Publishable keys are not here yet: only false is taken."""
+    """True: client sessions can be made with the workspace's publishable key."""
     is_suspended: bool | None = None
     """Workspaces are not suspended here: only false is taken."""
     name: WorkspaceName | None = None
@@ -115,17 +116,17 @@ class Update(Params):
 
 @route("/workspaces/update", auth="A")
 async def update(req: Request, p: Update) -> None:
-    """Change a workspace's names, or how its connect webviews look."""
-    if p.is_publishable_key_auth_enabled:
-        raise NotImplementedYet("Doorward has no publishable keys yet.")
+    """Change a workspace's names, how its connect webviews look, or whether it takes publishable keys."""
     if p.is_suspended:
         raise NotImplementedYet("Doorward does not suspend workspaces.")
     await req.write(
         workspaces.change,
+        req.core,
         req.workspace_id,
         name=p.name,
         partner_name=p.connect_partner_name,
         customization=p.connect_webview_customization.given() if p.connect_webview_customization else {},
+        takes_publishable_keys=p.is_publishable_key_auth_enabled,
     )
 
 

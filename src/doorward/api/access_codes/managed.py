@@ -10,12 +10,14 @@ from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_codes as rules
-from doorward.core import backup_pool, code_state, devices, pins
+from doorward.core import backup_pool, code_state, devices, grant_progress, pins
 from doorward.core.access_codes import Change, Wish
 from doorward.errors import InvalidInput
 from doorward.store import access_codes as store
+from doorward.store import client_sessions
 from doorward.store.access_codes import SeenCode
-from doorward.store.db import Where
+from doorward.store.action_attempts import AttemptRow
+from doorward.store.db import Tx, Where
 from doorward.wire.access_code import AccessCode, GeneratedCode
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.reply import Pagination
@@ -148,15 +150,33 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     )
     where = Where()
     where.add("c.workspace_id = {}", req.workspace_id)
+    req.narrow(where, account="d.connected_account_id")
     where.add("c.is_managed = 1 AND (c.is_backup = 0 OR c.pulled_for IS NOT NULL)")
     if p.device_id is not None:
         where.add("c.device_id = {}", p.device_id)
     if p.access_code_ids is not None:
         where.any_of("c.access_code_id", p.access_code_ids)
     if p.customer_key is not None:
-        where.add("d.customer_key = {}", p.customer_key)
-    if p.access_grant_id or p.access_grant_key or p.access_method_id or p.user_identifier_key is not None:
-        where.any_of("c.access_code_id", [])
+        where.add(
+            "c.device_id IN (SELECT device_id FROM devices WHERE workspace_id = {} AND customer_key = {})",
+            req.workspace_id,
+            p.customer_key,
+        )
+    if p.access_method_id is not None:
+        where.add("c.access_method_id = {}", p.access_method_id)
+    for name in ("access_grant_id", "access_grant_key"):
+        if (value := getattr(p, name)) is not None:
+            where.add(
+                "c.access_method_id IN (SELECT m.access_method_id FROM access_methods m JOIN access_grants g "
+                "ON g.workspace_id = m.workspace_id AND g.access_grant_id = m.access_grant_id "
+                f"WHERE m.workspace_id = {{}} AND g.{name} = {{}})",
+                req.workspace_id,
+                value,
+            )
+    if p.user_identifier_key is not None:
+        client_sessions.of_users(
+            where, "d.connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key
+        )
     await search_for(req, where, p.search, p.device_id)
     page.after(where, page.start(req, p.page_cursor), "c.created_at", "c.access_code_id")
     limit = min(p.limit, PAGE)
@@ -236,8 +256,16 @@ async def update(req: Request, p: Update) -> dict[str, Any]:
         use_backup_access_code_pool=p.use_backup_access_code_pool,
         prefer_native_scheduling=p.prefer_native_scheduling,
     )
-    _, attempt = await req.write(rules.change, req.core, req.workspace, wish)
-    attempt = await settled(req, attempt, p.sync)
+
+    async def write(tx: Tx) -> AttemptRow:
+        if p.is_managed is False:
+            await grant_progress.lock(tx, req.workspace_id)
+        row, attempt = await rules.change(tx, req.core, req.workspace, wish)
+        if p.is_managed is False:
+            await grant_progress.code_changed(tx, req.core, row)
+        return attempt
+
+    attempt = await settled(req, await req.write(write), p.sync)
     return {"action_attempt": await action_attempts.shown(req, attempt)}
 
 

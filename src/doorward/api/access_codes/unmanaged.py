@@ -13,6 +13,7 @@ from doorward.api.route import route
 from doorward.core import found_codes
 from doorward.errors import InvalidInput
 from doorward.store import access_codes as store
+from doorward.store import client_sessions
 from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Where
 from doorward.wire.access_code import UnmanagedAccessCode
@@ -60,8 +61,11 @@ async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
         where = Where()
         where.add("c.workspace_id = {} AND c.is_managed = 0", req.workspace_id)
         where.add("c.device_id = {}", p.device_id)
+        req.narrow(where, account="d.connected_account_id")
         if p.user_identifier_key is not None:
-            where.any_of("c.access_code_id", [])
+            client_sessions.of_users(
+                where, "d.connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key
+            )
         await search_for(req, where, p.search, p.device_id)
         page.after(where, position, "c.created_at", "c.access_code_id")
         part = min(PART, limit - len(shown))
