@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page, Request, sync_playwright
 from seam import Seam  # type: ignore[attr-defined]
 
 from doorward.demo import Browser, Server, read_page
@@ -48,14 +48,26 @@ class Owner(Browser):
     def __init__(self, context: BrowserContext, origin: str) -> None:
         super().__init__()
         self.complaints: list[str] = []
-        self.page: Page = context.new_page()
+        self._use(context.new_page(), origin)
+
+    @classmethod
+    def on(cls, page: Page, origin: str) -> "Owner":
+        """On a page that is open."""
+        made = cls.__new__(cls)
+        Browser.__init__(made)
+        made.complaints = []
+        made._use(page, origin)
+        return made
+
+    def _use(self, page: Page, origin: str) -> None:
+        self.page = page
         self.page.set_default_timeout(10_000)
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
         self.page.on(
             "console",
             lambda line: self.complaints.append(f"console: {line.text}") if line.type in ("error", "warning") else None,
         )
-        self.page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        self.page.on("requestfailed", self._failed)
         self.page.on(
             "request",
             lambda request: (
@@ -65,11 +77,18 @@ class Owner(Browser):
             ),
         )
 
+    def _failed(self, request: Request) -> None:
+        # What the browser itself gives up on its way to the next page (an icon, mostly) did not fail.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"failed: {request.url} ({request.failure})")
+
     def through(self, url: str, each: Callable[[], None] = lambda: None) -> list[str]:
         """From the address to the end, calling `each` on every page. The headings on the way."""
         self.page.goto(url)
         headings: list[str] = []
         for _ in range(25):
+            if "/connect_webviews/" not in self.page.url:  # it has led away
+                return headings
             shown = self.look()
             headings.append(shown.title)
             assert not shown.alerts, shown.alerts

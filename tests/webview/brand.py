@@ -12,6 +12,7 @@ from doorward.providers.base import (
     Known,
     Link,
     LoginForm,
+    Model,
     NotAuthorized,
     OfferedDevice,
     Offline,
@@ -55,6 +56,7 @@ class Brand:
     abilities: tuple[str, ...] = ("can_remotely_unlock", "can_program_online_access_codes")
     device_type = "two_n_intercom"
     manufacturer = "two_n"
+    models: tuple[Model, ...] = ()
     account = LoginForm(
         title="Log in to My2N",
         intro="Use the account that manages your intercoms.",
