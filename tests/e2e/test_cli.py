@@ -5,9 +5,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from doorward.demo import Server, clean_environment, command
 
@@ -122,3 +124,36 @@ def test_a_wrong_option_is_a_sentence(stopped: Server) -> None:
     done = stopped.run("serve", "--workers", "2", "--data-dir", str(stopped.data_dir))
     assert done.returncode == 2
     assert "PostgreSQL" in done.stderr
+
+
+def test_keys_are_listed_and_revoked_beside_the_running_server(tmp_path: Path) -> None:
+    with Server(tmp_path) as server:
+
+        def told(*words: str) -> subprocess.CompletedProcess[str]:
+            return server.run(*words, "--data-dir", str(server.data_dir))
+
+        def status(key: str) -> int:
+            reply = requests.post(f"{server.url}/devices/list", headers={"authorization": f"Bearer {key}"}, timeout=5)
+            return reply.status_code
+
+        key = server.api_key("--name", "front desk")
+        [line] = [line for line in told("api-key", "list").stdout.splitlines() if "front desk" in line]
+        assert "never used" in line
+        assert "[Sandbox]" in line
+        assert key not in line
+        assert status(key) == 200
+        deadline = time.monotonic() + 5
+        while "last used" not in line and time.monotonic() < deadline:
+            [line] = [line for line in told("api-key", "list").stdout.splitlines() if "front desk" in line]
+        assert "last used 20" in line
+        assert told("api-key", "revoke", line.split("_…")[0]).returncode == 0
+        deadline = time.monotonic() + 8
+        while (found := status(key)) == 200 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert found == 401
+        assert told("api-key", "revoke", key).returncode == 2
+        assert "revoked" in told("api-key", "list").stdout
+        pat = told("pat", "create").stdout.strip()
+        assert told("pat", "revoke", pat).returncode == 0
+        assert status(pat) == 401
+        assert "Sandbox" in told("workspace", "list").stdout

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from seam import Seam, SeamActionAttemptFailedError  # type: ignore[attr-defined]
+from seam import Seam, SeamActionAttemptFailedError, SeamHttpApiError  # type: ignore[attr-defined]
 
 from doorward.demo import Browser, Server, clean_environment, command, free_port
 
@@ -98,6 +98,25 @@ def test_a_real_door_from_its_address_to_its_events(client: Any, emulator: Emula
     eventually(lambda: client.devices.get(device_id=door.device_id).properties.online)
     client.access_codes.delete(access_code_id=code.access_code_id)
     eventually(lambda: emulator.do("GET", "")["directory"]["users"] == 0)
+
+
+def test_nothing_is_simulated_at_a_real_door(client: Any, emulator: Emulator) -> None:
+    Browser(addresses=emulator.urls).walk(client.connect_webviews.create(accepted_providers=["my_2n"]).url)
+    (door,) = client.locks.list()
+    assert door.can_simulate_disconnection is None
+    about = {"device_id": door.device_id}
+    simulations: tuple[Callable[[], Any], ...] = (
+        lambda: client.devices.simulate.disconnect(**about),
+        lambda: client.devices.simulate.remove(**about),
+        lambda: client.locks.simulate.keypad_code_entry(**about, code="40718"),
+        lambda: client.connected_accounts.simulate.disconnect(connected_account_id=door.connected_account_id),
+    )
+    for simulate in simulations:
+        with pytest.raises(SeamHttpApiError) as refused:
+            simulate()
+        assert refused.value.code == "workspace_not_sandbox"
+    assert client.action_attempts.list() == []
+    assert client.locks.get(device_id=door.device_id).properties.online
 
 
 def test_another_certificate_takes_it_offline_until_a_person_confirms(client: Any, emulator: Emulator) -> None:

@@ -34,7 +34,8 @@ class Caller:
         try:
             headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
             connection.request("POST", path, json.dumps(body), headers)
-            reply: dict[str, Any] = json.loads(connection.getresponse().read())
+            with connection.getresponse() as response:  # its socket is its own, also when it breaks off
+                reply: dict[str, Any] = json.loads(response.read())
             return reply
         finally:
             connection.close()

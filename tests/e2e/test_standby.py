@@ -44,8 +44,8 @@ def ask(server: Server, path: str, method: str = "GET") -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     try:
         connection.request(method, path)
-        reply = connection.getresponse()
-        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
+        with connection.getresponse() as reply:  # its socket is its own, also when it breaks off
+            return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
     finally:
         connection.close()
 

@@ -9,8 +9,9 @@ from doorward.providers.my_2n.emulator.directory import Entry
 from .house import House
 from .model import Code, contains, image
 
-QUIET_S = 1_200
-"""Longer than every pause of a healthy server's loops but the hourly read."""
+QUIET_S = 1_300
+"""Longer than every pause of a healthy server's loops but the hourly read: the longest is 1,200 s, after a login that
+was refused, and the reader that refused it may take nothing for another half minute."""
 LONGEST_S = 7_800
 """Two full reads and the longest pause between tries: what is wrong then stays wrong."""
 STEP_S = 5

@@ -192,6 +192,7 @@ class House:
         if self._server is not None:
             self.run(self.stop(abrupt=True))
         self.run(_cancel_all())
+        self.run(_cut_off(self.loop))
         self.run(self.loop.shutdown_default_executor())
         asyncio.set_event_loop(None)
         self.loop.close()
@@ -276,6 +277,14 @@ async def _result(future: asyncio.Future[T]) -> T:
 async def _ended(task: asyncio.Task[None]) -> None:
     await asyncio.wait((task,))
     task.result()
+
+
+async def _cut_off(loop: Any) -> None:
+    """Connections end with their world, those that were just being accepted, too."""
+    for transport in list(loop._transports.values()):
+        transport.abort()
+    for _ in range(2):
+        await asyncio.sleep(0)
 
 
 async def _cancel_all() -> None:

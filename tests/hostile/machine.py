@@ -6,9 +6,10 @@ story fails, its deeds are printed in their order, with what came of each.
 
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -119,6 +120,9 @@ class Hostile(RuleBasedStateMachine):
 
     make_house: Callable[..., House] = House
 
+    tally: ClassVar[Counter[str]] = Counter()
+    """Stories that ended well, and the deeds in them by their names."""
+
     def __init__(self) -> None:
         super().__init__()
         self._listening = listening()
@@ -135,6 +139,7 @@ class Hostile(RuleBasedStateMachine):
                 self.do(checks.after_quiet(self.house))
                 self.do(checks.always(self.house))
                 checks.nothing_secret(self.said.lines, (*PINS, checks.FRESH))
+                self.tally.update(["stories", *(type(deed).__name__ for deed in self.house.deeds)])
         finally:
             self.house.close()
             self._listening.__exit__(None, None, None)

@@ -6,8 +6,11 @@ longer and random (`make soak`).
 
 import asyncio
 import os
+from collections import Counter
+from typing import ClassVar
 
 import hypothesis
+import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis.stateful import run_state_machine_as_test
 from tests.support.postgres import Cluster
@@ -21,11 +24,11 @@ EXAMPLES = int(os.environ.get("DOORWARD_SOAK_EXAMPLES", "0"))
 STEPS = int(os.environ.get("DOORWARD_SOAK_STEPS", "30"))
 
 
-def settings(examples: int, most: int | None = None) -> hypothesis.settings:
+def settings(examples: int) -> hypothesis.settings:
     """For CI the same stories every time; for a soak new ones, which are made shorter when one fails."""
     phases = (Phase.generate, Phase.shrink) if EXAMPLES else (Phase.generate,)
     return hypothesis.settings(
-        max_examples=min(EXAMPLES, most or EXAMPLES) or examples,
+        max_examples=EXAMPLES or examples,
         stateful_step_count=STEPS,
         derandomize=not EXAMPLES,
         database=None,
@@ -36,19 +39,40 @@ def settings(examples: int, most: int | None = None) -> hypothesis.settings:
     )
 
 
-def test_after_quiet_all_is_as_wanted_or_says_why() -> None:
-    run_state_machine_as_test(Hostile, settings=settings(30))
+def tell(machine: type[Hostile], capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a soak: how much it was."""
+    if EXAMPLES:
+        deeds = machine.tally - Counter(stories=machine.tally["stories"])
+        listed = ", ".join(f"{name} {times:,}" for name, times in deeds.most_common())
+        with capsys.disabled():
+            print(f"\n{machine.tally['stories']:,} stories of {deeds.total():,} steps, all well: {listed}")
 
 
-def test_intercoms_at_addresses_are_as_wanted_or_say_why() -> None:
-    run_state_machine_as_test(HostileStreet, settings=settings(10))
+def test_after_quiet_all_is_as_wanted_or_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    class OnSqlite(Hostile):
+        tally: ClassVar[Counter[str]] = Counter()
+
+    run_state_machine_as_test(OnSqlite, settings=settings(30))
+    tell(OnSqlite, capsys)
 
 
-def test_after_quiet_all_is_as_wanted_or_says_why_on_postgresql(postgres: Cluster) -> None:
+def test_intercoms_at_addresses_are_as_wanted_or_say_why(capsys: pytest.CaptureFixture[str]) -> None:
+    class OnStreet(HostileStreet):
+        tally: ClassVar[Counter[str]] = Counter()
+
+    run_state_machine_as_test(OnStreet, settings=settings(10))
+    tell(OnStreet, capsys)
+
+
+def test_after_quiet_all_is_as_wanted_or_says_why_on_postgresql(
+    postgres: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
     class OnPostgres(Hostile):
+        tally: ClassVar[Counter[str]] = Counter()
         make_url = staticmethod(lambda: asyncio.run(postgres.migrated()))
 
-    run_state_machine_as_test(OnPostgres, settings=settings(4, most=50))
+    run_state_machine_as_test(OnPostgres, settings=settings(4))
+    tell(OnPostgres, capsys)
 
 
 def test_the_table_names_faults_that_exist() -> None:

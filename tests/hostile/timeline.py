@@ -10,6 +10,8 @@ import selectors
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from asyncpg.pool import Pool
+
 from doorward.clock import Clock
 
 T = TypeVar("T")
@@ -119,3 +121,21 @@ class LoopClock(Clock):
 
     def monotonic(self) -> float:
         return self._loop.time()
+
+
+_connect = Pool._get_new_connection
+
+
+async def _get_new_connection(pool: Any) -> Any:
+    """A new connection to PostgreSQL makes a process, which a busy machine takes its time for: time waits for it."""
+    loop = asyncio.get_running_loop()
+    if not isinstance(loop, Timeline):
+        return await _connect(pool)
+    loop.busy += 1
+    try:
+        return await _connect(pool)
+    finally:
+        loop.busy -= 1
+
+
+Pool._get_new_connection = _get_new_connection

@@ -1,0 +1,630 @@
+"""Access grants: codes on doors, there and gone with them."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import directory
+from tests.support.postgres import Cluster
+from tests.support.server import World, new_workspace, serving, until
+from tests.work.test_codes import create as create_code
+
+from doorward.clock import ManualClock
+from doorward.store.db import Tx
+from doorward.wire.time import iso
+
+CREATE, GET, LIST, UPDATE, DELETE = (f"/access_grants/{word}" for word in ("create", "get", "list", "update", "delete"))
+CODE = [{"mode": "code"}]
+DAY = 24 * 3_600_000
+
+
+async def granted(world: World, **body: Any) -> Any:
+    asked = {"user_identity": {"full_name": "Jane Doe"}, "requested_access_methods": CODE, **body}
+    return (await world.call(CREATE, **asked))["access_grant"]
+
+
+async def method(world: World, grant: Any) -> Any:
+    return (await world.call("/access_methods/get", access_method_id=grant["access_method_ids"][0]))["access_method"]
+
+
+async def issued(world: World, grant: Any) -> Any:
+    async def found() -> Any:
+        one = await method(world, grant)
+        return one if one["is_issued"] else None
+
+    return await world.eventually(found)
+
+
+async def gone(world: World, grant: Any) -> None:
+    async def found() -> bool:
+        return (await world.raw(GET, {"access_grant_id": grant["access_grant_id"]})).status == 404
+
+    await world.eventually(found)
+
+
+async def pins_at(world: World, index: int) -> list[str]:
+    return directory.pins(await world.unit(index))
+
+
+async def hold(world: World, *wanted: list[str]) -> None:
+    """Each door holds these PINs, sooner or later."""
+
+    async def found() -> bool:
+        return [await pins_at(world, n) for n in range(len(wanted))] == [sorted(one) for one in wanted]
+
+    await world.eventually(found)
+
+
+async def told(world: World, grant: Any) -> list[str]:
+    return [one["event_type"] for one in await world.events(access_grant_id=grant["access_grant_id"])]
+
+
+async def test_one_pin_on_every_door(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        grant = await granted(world, device_ids=world.devices, name="Booking 7", access_grant_key="b7")
+        assert (grant["name"], grant["ends_at"], grant["display_status"]) == ("Booking 7", None, "Being set up")
+        one = await issued(world, grant)
+        pin = one["code"]
+        await hold(world, [pin], [pin])
+        assert (one["mode"], one["display_status"], one["pending_mutations"]) == ("code", "Issued", [])
+        again = (await world.call(GET, access_grant_key="b7"))["access_grant"]
+        assert (again["display_status"], again["warnings"]) == ("Active", [])
+        assert again["requested_access_methods"][0]["created_access_method_ids"] == again["access_method_ids"]
+        codes = await world.call("/access_codes/list", access_grant_key="b7")
+        assert sorted(code["device_id"] for code in codes["access_codes"]) == sorted(world.devices)
+        assert {code["name"] for code in codes["access_codes"]} == {"Booking 7"}
+        by_code = await world.call(LIST, access_code_id=codes["access_codes"][0]["access_code_id"])
+        assert [found["access_grant_id"] for found in by_code["access_grants"]] == [grant["access_grant_id"]]
+        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+        await gone(world, grant)
+        await hold(world, [], [])
+        assert await told(world, grant) == [
+            "access_grant.created",
+            "access_method.created",
+            "access_method.issued",
+            "access_grant.access_granted_to_all_doors",
+            "access_method.revoked",
+            "access_method.deleted",
+            "access_grant.deleted",
+        ]
+        issue = (await world.events(event_type="access_method.issued"))[0]
+        assert (issue["code"], issue["access_grant_keys"]) == (pin, ["b7"])
+
+
+async def test_a_grant_that_waits_for_a_door_ends_as_it_should(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        unit = await world.unit(1)
+        off = asyncio.ensure_future(unit.power_cut(outage=600))
+        grant = await granted(world, device_ids=world.devices)
+        await hold_first(world, grant)
+        assert (await method(world, grant))["pending_mutations"][0]["mutation_code"] == "provisioning_access"
+        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+        await world.eventually(lambda: first_is_empty(world))
+        left = (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]
+        assert left["display_status"] == "Being deleted"
+        assert [one["warning_code"] for one in left["warnings"]] == ["being_deleted"]
+        await gone(world, grant)
+        await off
+        await hold(world, [], [])
+
+
+async def hold_first(world: World, grant: Any) -> None:
+    pin = (await method(world, grant))["code"]
+
+    async def found() -> bool:
+        return await pins_at(world, 0) == [pin]
+
+    await world.eventually(found)
+
+
+async def first_is_empty(world: World) -> bool:
+    return await pins_at(world, 0) == []
+
+
+async def test_times_follow_the_grant(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        now = world.clock.now() // 60_000 * 60_000
+        frame = {"starts_at": iso(now + DAY), "ends_at": iso(now + 2 * DAY)}
+        grant = await granted(world, device_ids=world.devices, **frame)
+        assert (await issued(world, grant))["is_issued"]
+        assert (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"][
+            "display_status"
+        ] == "Ready"
+        later = {"starts_at": iso(now + 2 * DAY), "ends_at": iso(now + 3 * DAY)}
+        await world.call(UPDATE, access_grant_id=grant["access_grant_id"], **later, name="Moved")
+        [code] = (await world.call("/access_codes/list", access_grant_id=grant["access_grant_id"]))["access_codes"]
+        assert (code["starts_at"], code["ends_at"], code["name"]) == (*later.values(), "Moved")
+
+        async def moved() -> bool:
+            [entry] = directory.codes(await world.unit()).values()
+            return bool(entry["from"] == (now + 2 * DAY) // 1000)
+
+        await world.eventually(moved)
+        changed = (await world.events(event_type="access_grant.access_times_changed"))[0]
+        assert (changed["starts_at"], changed["ends_at"]) == tuple(later.values())
+        await world.call(UPDATE, access_grant_id=grant["access_grant_id"], starts_at=iso(now), ends_at=None)
+        [code] = (await world.call("/access_codes/list", access_grant_id=grant["access_grant_id"]))["access_codes"]
+        assert code["type"] == "ongoing"
+        await world.fail(UPDATE, 400, "invalid_input", access_grant_id=grant["access_grant_id"], ends_at=iso(now - DAY))
+
+
+async def test_a_pin_that_is_taken_is_replaced_everywhere(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        await create_code(world, code="482937")
+        wish = [{"mode": "code", "code": "482937"}]
+        grant = await granted(world, device_ids=world.devices, requested_access_methods=wish)
+        pin = (await issued(world, grant))["code"]
+        assert pin != "482937"
+        [warning] = grant["warnings"]
+        assert (warning["warning_code"], warning["device_id"]) == ("requested_code_unavailable", world.devices[0])
+        assert (warning["original_code"], warning["new_code"]) == ("482937", pin)
+        await hold(world, sorted(["482937", pin]), [pin])
+        free = await granted(
+            world, device_ids=world.devices[1:], requested_access_methods=[{"mode": "code", "code": "482937"}]
+        )
+        assert ((await method(world, free))["code"], free["warnings"]) == ("482937", [])
+        stored = await world.core.db.read.all("SELECT requests_sealed, warnings_json FROM access_grants")
+        assert "482937" not in str([tuple(row) for row in stored])
+
+
+async def test_a_grant_to_a_space_follows_it(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        first, second = world.devices
+        space = (await world.call("/spaces/create", name="House", space_key="h", device_ids=[first]))["space"]
+        about = {"space_id": space["space_id"]}
+        grant = await granted(world, space_keys=["h"])
+        assert grant["space_ids"] == [space["space_id"]]
+        pin = (await issued(world, grant))["code"]
+        await hold(world, [pin], [])
+        await world.call("/spaces/add_devices", **about, device_ids=[second])
+        await hold(world, [pin], [pin])
+        await world.call("/spaces/remove_devices", **about, device_ids=[first])
+        await hold(world, [], [pin])
+        batch = (await world.call("/access_grants/get_related", access_grant_ids=[grant["access_grant_id"]]))["batch"]
+        assert [one["device_id"] for one in batch["devices"]] == [second]
+        assert [one["full_name"] for one in batch["user_identities"]] == ["Jane Doe"]
+        assert [one["space_key"] for one in batch["spaces"]] == ["h"]
+        for which in ({"device_id": second}, about, {"user_identity_id": grant["user_identity_id"]}):
+            assert len((await world.call(LIST, **which))["access_grants"]) == 1
+        assert (await world.call(LIST, device_id=first))["access_grants"] == []
+        await world.call("/spaces/delete", **about)
+        await hold(world, [], [])
+        assert (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]["space_ids"] == []
+
+
+async def test_an_empty_space_gets_its_pin_with_its_first_door(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        space = (await world.call("/spaces/create", name="House"))["space"]
+        grant = await granted(world, space_ids=[space["space_id"]])
+        assert (await method(world, grant))["code"] is None
+        await world.call("/spaces/add_devices", space_id=space["space_id"], device_ids=world.devices)
+        pin = (await issued(world, grant))["code"]
+        await hold(world, [pin])
+
+
+async def test_all_or_nothing(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        other = await new_workspace(world, "Other")
+        await other.connect()
+        asked: dict[str, Any] = {
+            "user_identity": {"full_name": "Jane"},
+            "requested_access_methods": CODE,
+            "device_ids": world.devices,
+        }
+        for status, kind, wrong in (
+            (404, "device_not_found", {"device_ids": [*world.devices, *other.devices]}),
+            (404, "space_not_found", {"space_keys": ["nowhere"]}),
+            (404, "space_not_found", {"space_ids": ["nowhere"]}),
+            (404, "acs_entrance_not_found", {"acs_entrance_ids": ["nowhere"]}),
+            (404, "user_identity_not_found", {"user_identity": None, "user_identity_id": "nobody"}),
+            (400, "invalid_input", {"device_ids": []}),
+            (400, "invalid_input", {"user_identity": None}),
+            (400, "invalid_input", {"requested_access_methods": []}),
+            (400, "invalid_input", {"requested_access_methods": [{"mode": "card", "code": "4829"}]}),
+            (400, "not_supported", {"requested_access_methods": [*CODE, {"mode": "mobile_key"}]}),
+            (400, "invalid_input", {"ends_at": iso(world.clock.now() - DAY)}),
+        ):
+            await world.fail(CREATE, status, kind, **{**asked, **wrong})
+        assert (await world.call(LIST))["access_grants"] == []
+        assert (await world.call("/user_identities/list"))["user_identities"] == []
+        assert (await world.call("/access_codes/list", device_id=world.devices[0]))["access_codes"] == []
+        first = await granted(world, device_ids=world.devices, access_grant_key="k")
+        await world.fail(CREATE, 400, "invalid_input", **asked, access_grant_key="k")
+        await other.fail(GET, 404, "access_grant_not_found", access_grant_id=first["access_grant_id"])
+        await other.fail(DELETE, 404, "access_grant_not_found", access_grant_id=first["access_grant_id"])
+        await world.fail("/access_grants/unmanaged/get", 404, "access_grant_not_found", access_grant_id="x")
+
+
+async def test_methods_are_added_and_deleted_by_booking(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        grant = await granted(world, device_ids=world.devices, reservation_key="r1")
+        about = {"access_grant_id": grant["access_grant_id"]}
+        more = await world.call("/access_grants/request_access_methods", **about, requested_access_methods=CODE)
+        assert len(more["access_grant"]["access_method_ids"]) == 2
+        listed = (await world.call("/access_methods/list", **about))["access_methods"]
+        pins = [one["code"] for one in listed]
+        await hold(world, pins)
+        await world.call("/access_methods/delete", access_method_id=listed[0]["access_method_id"])
+        await hold(world, pins[1:])
+        await world.call("/access_methods/delete", reservation_key="r1")
+        await hold(world, [])
+
+        async def none() -> bool:
+            return not (await world.call("/access_methods/list", **about))["access_methods"]
+
+        await world.eventually(none)
+        assert (await world.call(GET, **about))["access_grant"]["access_method_ids"] == []
+
+
+async def test_a_door_that_is_deleted_is_no_door_any_more(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(email="john@example.com")
+        theirs = world.devices
+        account_id = (await world.device())["connected_account_id"]
+        await world.connect()
+        grant = await granted(world, device_ids=[*theirs, *world.devices])
+        await issued(world, grant)
+        await world.call("/connected_accounts/delete", connected_account_id=account_id)
+        shown = (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]
+        assert (shown["display_status"], shown["warnings"]) == ("Active", [])
+        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+        await gone(world, grant)
+
+
+async def test_it_is_there_after_a_restart(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        grant = await granted(world, device_ids=world.devices)
+        key, devices = world.key, world.devices
+    async with serving(tmp_path, database_url) as world:
+        world.key, world.devices = key, devices
+        pin = (await issued(world, grant))["code"]
+        await hold(world, [pin])
+        assert (await told(world, grant)).count("access_method.issued") == 1
+
+
+# ---------------------------------------------------------------- people
+
+
+async def test_people_are_found_and_merged(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+
+        async def person(**about: Any) -> Any:
+            return (await world.call("/user_identities/create", **about))["user_identity"]
+
+        jane = await person(user_identity_key="jane", full_name="Jane Doe")
+        other = await person(user_identity_key="j.doe", email_address="jane@example.com", phone_number="+15551234567")
+        assert (jane["display_name"], other["display_name"]) == ("Jane Doe", "jane@example.com")
+        for taken in ({"user_identity_key": "jane"}, {"email_address": "jane@example.com"}, {"phone_number": "123"}):
+            await world.fail("/user_identities/create", 400, "invalid_input", **taken)
+        grant = await granted(world, device_ids=world.devices, user_identity={"email_address": "jane@example.com"})
+        assert grant["user_identity_id"] == other["user_identity_id"]
+        about = {"user_identity_key": "jane"}
+        await world.call("/user_identities/merge", **about, merged_user_identity_keys=["j.doe"])
+        merged = (await world.call("/user_identities/get", user_identity_key="j.doe"))["user_identity"]
+        assert merged["user_identity_id"] == jane["user_identity_id"]
+        assert (merged["email_address"], merged["phone_number"]) == ("jane@example.com", "+15551234567")
+        assert merged["merged_user_identity_keys"] == ["j.doe"]
+        by_id = await world.call("/user_identities/get", user_identity_id=other["user_identity_id"])
+        assert by_id["user_identity"] == merged
+        assert (await world.call("/user_identities/list"))["user_identities"] == [merged]
+        assert (await world.call("/user_identities/list", search="DOE"))["user_identities"] == [merged]
+        for one in (jane, other):
+            assert len((await world.call(LIST, user_identity_id=one["user_identity_id"]))["access_grants"]) == 1
+        found = await world.call("/user_identities/list_accessible_devices", user_identity_id=jane["user_identity_id"])
+        assert [one["device_id"] for one in found["devices"]] == world.devices
+        await world.call("/user_identities/update", user_identity_id=jane["user_identity_id"], full_name=None)
+        shown = (await world.call("/user_identities/get", **about))["user_identity"]
+        assert (shown["full_name"], shown["display_name"]) == (None, "jane@example.com")
+        await world.call("/user_identities/delete", user_identity_id=jane["user_identity_id"])
+        await gone(world, grant)
+        await hold(world, [])
+        await world.fail("/user_identities/get", 404, "user_identity_not_found", **about)
+
+
+async def test_a_person_is_given_a_device(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        jane = (await world.call("/user_identities/create", full_name="Jane"))["user_identity"]
+        about = {"user_identity_id": jane["user_identity_id"]}
+        path = "/user_identities/list_accessible_devices"
+        for _ in range(2):
+            await world.call("/user_identities/grant_access_to_device", **about, device_id=world.devices[1])
+        found = await world.call(path, **about)
+        assert [one["device_id"] for one in found["accessible_devices"]] == [world.devices[1]]
+        for _ in range(2):
+            await world.call("/user_identities/revoke_access_to_device", **about, device_id=world.devices[1])
+        assert (await world.call(path, **about))["devices"] == []
+        session = (await world.call("/client_sessions/create", **about))["client_session"]
+        assert session["user_identity_ids"] == [jane["user_identity_id"]]
+        await world.call("/user_identities/create", full_name="John")
+        seen = (await world.raw("/user_identities/list", {}, key=session["token"])).json["user_identities"]
+        assert [one["full_name"] for one in seen] == ["Jane"]
+
+
+async def test_a_grant_that_was_over_opens_again(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        now = world.clock.now() // 60_000 * 60_000
+        grant = await granted(world, device_ids=world.devices, ends_at=iso(now + DAY // 12))
+        about = {"access_grant_id": grant["access_grant_id"]}
+        pin = (await issued(world, grant))["code"]
+        await world.clock.advance(DAY / 8_000)
+        await hold(world, [])
+        assert (await world.call(GET, **about))["access_grant"]["display_status"] == "Over"
+        await world.call(UPDATE, **about, ends_at=iso(now + DAY))
+        await hold(world, [pin])
+        assert (await issued(world, grant))["code"] == pin
+        shown = (await world.call(GET, **about))["access_grant"]
+        assert (shown["display_status"], shown["warnings"]) == ("Active", [])
+
+
+async def test_a_door_with_another_pin_is_told(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        grant = await granted(world, device_ids=world.devices)
+        about = {"access_grant_id": grant["access_grant_id"]}
+        await issued(world, grant)
+        code = (await world.call("/access_codes/list", **about))["access_codes"][0]
+        await world.call("/access_codes/update", access_code_id=code["access_code_id"], code="739152")
+        [warning] = (await world.call(GET, **about))["access_grant"]["warnings"]
+        assert warning["warning_code"] == "underprovisioned_access"
+        await world.call(DELETE, **about)
+        await gone(world, grant)
+        await hold(world, [], [])
+
+
+async def test_only_doors_where_the_pin_is_in_use_are_told(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        now = world.clock.now() // 60_000 * 60_000
+        later = {"starts_at": iso(now + 5 * DAY), "ends_at": iso(now + 6 * DAY)}
+        await create_code(world, code="482937", **later)
+        await world.call("/access_codes/create", device_id=world.devices[1], code="482937")
+        wish = [{"mode": "code", "code": "482937"}]
+        grant = await granted(world, device_ids=world.devices, ends_at=iso(now + DAY), requested_access_methods=wish)
+        assert [one["device_id"] for one in grant["warnings"]] == [world.devices[1]]
+
+
+async def test_a_warning_goes_with_its_door(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        space = (await world.call("/spaces/create", name="Room", device_ids=world.devices[:1]))["space"]
+        other = {"space_id": space["space_id"], "device_ids": world.devices[1:]}
+        await world.call("/access_codes/create", device_id=world.devices[1], code="482937")
+        wish = [{"mode": "code", "code": "482937"}]
+        grant = await granted(world, space_ids=[space["space_id"]], requested_access_methods=wish)
+        await issued(world, grant)
+
+        async def warnings() -> list[str]:
+            shown = (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]
+            return [one["warning_code"] for one in shown["warnings"]]
+
+        await world.call("/spaces/add_devices", **other)
+        assert await warnings() == ["device_does_not_support_access_codes", "underprovisioned_access"]
+        await world.call("/spaces/remove_devices", **other)
+        assert await warnings() == []
+
+
+async def test_a_name_is_forgotten(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        grant = await granted(world, device_ids=world.devices, name="Booking")
+        await world.call(UPDATE, access_grant_id=grant["access_grant_id"], name=None)
+        shown = (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]
+        assert (shown["name"], shown["display_name"]) == (None, "Access of Jane Doe")
+
+
+async def one_door_away(world: World) -> tuple[Any, str]:
+    """A grant to two doors, of which the second cannot be reached; that door."""
+    await world.connect(count=2)
+    await world.call("/devices/simulate/disconnect", device_id=world.devices[1])
+    grant = await granted(world, device_ids=world.devices)
+    await hold_first(world, grant)
+    return grant, world.devices[1]
+
+
+async def test_a_grant_is_gone_when_nobody_manages_its_last_door(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        grant, away = await one_door_away(world)
+        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+        await world.eventually(lambda: first_is_empty(world))
+        await world.call("/devices/update", device_id=away, is_managed=False)
+        await gone(world, grant)
+
+
+@pytest.mark.parametrize("what", ["device", "code"])
+async def test_a_method_is_issued_when_nobody_manages_its_last_door(
+    tmp_path: Path, database_url: str | None, what: str
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        grant, away = await one_door_away(world)
+        codes = (await world.call("/access_codes/list", access_grant_id=grant["access_grant_id"]))["access_codes"]
+        [code] = [one["access_code_id"] for one in codes if one["device_id"] == away]
+        assert not (await method(world, grant))["is_issued"]
+        path, about = ("/devices/update", {"device_id": away})
+        if what == "code":
+            path, about = ("/access_codes/update", {"access_code_id": code})
+        await world.call(path, **about, is_managed=False)
+        assert (await issued(world, grant))["is_issued"]
+
+
+# ---------------------------------------------------------------- at once
+
+
+async def test_doors_that_are_ready_at_once(tmp_path: Path, database_url: str | None) -> None:
+    """The last door knows that it is the last, though the others are written down at the same time."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        grants = [await granted(world, device_ids=world.devices) for _ in range(15)]
+        for grant in grants:
+            await issued(world, grant)
+        for grant in grants:
+            await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+        for grant in grants:
+            await gone(world, grant)
+        await hold(world, [], [], [])
+
+
+@asynccontextmanager
+async def holding(world: World, device_id: str) -> AsyncIterator[Callable[[], Awaitable[int]]]:
+    """Hold a device, once all is quiet; what is yielded counts the transactions that wait for a lock."""
+    await world.settle()
+    is_held, is_free = asyncio.Event(), asyncio.Event()
+
+    async def hold_it(tx: Tx) -> None:
+        await tx.lock("device", world.workspace.workspace_id, device_id)
+        is_held.set()
+        await is_free.wait()
+
+    async def waiting() -> int:
+        row = await world.core.db.read.one("SELECT COUNT(*) FROM pg_locks WHERE NOT granted")
+        return row[0] if row is not None else 0
+
+    holder = asyncio.ensure_future(world.core.db.write(hold_it))
+    await is_held.wait()
+    try:
+        yield waiting
+    finally:
+        is_free.set()
+        await holder
+
+
+async def test_deleted_while_its_space_grows(tmp_path: Path, postgres: Cluster) -> None:
+    url = await postgres.migrated()
+    async with serving(tmp_path, url) as world:
+        await world.connect(count=2)
+        space = (await world.call("/spaces/create", name="Room", device_ids=world.devices[:1]))["space"]
+        grant = await granted(world, space_ids=[space["space_id"]])
+        await issued(world, grant)
+        [code] = (await world.call("/access_codes/list", access_grant_id=grant["access_grant_id"]))["access_codes"]
+        await world.call("/access_codes/delete", access_code_id=code["access_code_id"])
+        await hold(world, [], [])
+        more = {"space_id": space["space_id"], "device_ids": world.devices[1:]}
+        async with holding(world, world.devices[0]) as waiting:
+            growing = asyncio.ensure_future(world.call("/spaces/add_devices", **more))
+            await until(waiting)
+            deleting = asyncio.ensure_future(world.call(DELETE, access_grant_id=grant["access_grant_id"]))
+
+            async def is_under_way() -> bool:
+                return deleting.done() or await waiting() >= 2
+
+            await until(is_under_way)
+        await asyncio.gather(growing, deleting)
+        await gone(world, grant)
+        await hold(world, [], [])
+        for device_id in world.devices:
+            assert (await world.call("/access_codes/list", device_id=device_id))["access_codes"] == []
+    await postgres.drop(url)
+
+
+async def test_methods_asked_for_at_once(tmp_path: Path, postgres: Cluster) -> None:
+    url = await postgres.migrated()
+    async with serving(tmp_path, url) as world:
+        await world.connect()
+        grant = await granted(world, device_ids=world.devices)
+        about = {"access_grant_id": grant["access_grant_id"]}
+        wish = {**about, "requested_access_methods": CODE}
+        async with holding(world, world.devices[0]) as waiting:
+            both = [asyncio.ensure_future(world.call("/access_grants/request_access_methods", **wish)) for _ in "12"]
+
+            async def are_under_way() -> bool:
+                return await waiting() >= 2
+
+            await until(are_under_way)
+        await asyncio.gather(*both)
+        shown = (await world.call(GET, **about))["access_grant"]
+        assert [len(one["created_access_method_ids"]) for one in shown["requested_access_methods"]] == [1, 1, 1]
+    await postgres.drop(url)
+
+
+# ---------------------------------------------------------------- at random
+
+
+def doors_of(grant: Any, spaces: dict[str, set[int]]) -> set[int]:
+    """The devices that a grant leads to, by the model."""
+    return {int(n) for n in grant["doors"]} | {n for key in grant["spaces"] for n in spaces.get(key, ())}
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_whatever_happens_the_doors_hold_what_the_grants_say(
+    tmp_path: Path, database_url: str | None, seed: int
+) -> None:
+    """Random changes, doors that are away meanwhile, restarts: in the end each door has the PINs of its grants."""
+    chance = random.Random(seed)
+    spaces: dict[str, set[int]] = {}
+    grants: dict[str, dict[str, Any]] = {}
+    key, devices, clock = "", list[str](), ManualClock()
+    for part in range(2):
+        async with serving(tmp_path, database_url, clock) as world:
+            if part == 0:
+                await world.connect(count=3)
+                key, devices = world.key, world.devices
+            world.key, world.devices = key, devices
+            for step in range(14):
+                name = f"{part}-{step}"
+                some = chance.sample(range(3), chance.randint(1, 2))
+                match chance.choice(["space", "grant", "grant", "in", "out", "times", "delete", "gone", "off", "on"]):
+                    case "space":
+                        await world.call(
+                            "/spaces/create", name=name, space_key=name, device_ids=[devices[n] for n in some]
+                        )
+                        spaces[name] = set(some)
+                    case "grant":
+                        there = chance.sample(sorted(spaces), min(len(spaces), chance.randint(0, 2)))
+                        doors = some if not there or chance.random() < 0.5 else []
+                        await granted(
+                            world, access_grant_key=name, device_ids=[devices[n] for n in doors], space_keys=there
+                        )
+                        grants[name] = {"doors": doors, "spaces": there}
+                    case "in" | "out" as way if spaces:
+                        which = chance.choice(sorted(spaces))
+                        space_id = (await world.call("/spaces/get", space_key=which))["space"]["space_id"]
+                        path = "/spaces/add_devices" if way == "in" else "/spaces/remove_devices"
+                        await world.call(path, space_id=space_id, device_ids=[devices[n] for n in some])
+                        spaces[which] = spaces[which] | set(some) if way == "in" else spaces[which] - set(some)
+                    case "times" if grants:
+                        end = iso(world.clock.now() + chance.randint(1, 5) * DAY)
+                        await world.call(UPDATE, access_grant_key=chance.choice(sorted(grants)), ends_at=end)
+                    case "delete" if grants:
+                        which = chance.choice(sorted(grants))
+                        grant = (await world.call(GET, access_grant_key=which))["access_grant"]
+                        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+                        del grants[which]
+                    case "gone" if spaces:
+                        which = chance.choice(sorted(spaces))
+                        space_id = (await world.call("/spaces/get", space_key=which))["space"]["space_id"]
+                        await world.call("/spaces/delete", space_id=space_id)
+                        del spaces[which]
+                    case "off" | "on" as way:
+                        path = f"/devices/simulate/{'dis' if way == 'off' else ''}connect"
+                        await world.call(path, device_id=devices[some[0]])
+                await world.pass_time(chance.choice([0.1, 1, 3]))
+            if part == 1:
+                for device_id in devices:
+                    await world.call("/devices/simulate/connect", device_id=device_id)
+                wanted: list[list[str]] = [[], [], []]
+                for name, grant in grants.items():
+                    shown = (await world.call(GET, access_grant_key=name))["access_grant"]
+                    [one] = (await world.call("/access_methods/list", access_grant_key=name))["access_methods"]
+                    refused = {w["device_id"] for w in shown["warnings"] if "device_id" in w}
+                    assert not refused, "PINs are drawn: none is in use"
+                    for n in doors_of(grant, spaces):
+                        wanted[n].append(one["code"])
+                await hold(world, *(sorted(some) for some in wanted))
+                listed = (await world.call(LIST))["access_grants"]
+                assert {one["access_grant_key"] for one in listed} == grants.keys()
+                assert {one["display_status"] for one in listed} <= {"Active", "Being set up"}
