@@ -55,6 +55,7 @@ bench: install npm ## side by side with the official fake and a bare ASGI app, a
 	@$(BIN)/python bench/run.py $(ARGS)
 	@$(BIN)/python bench/scale.py $(filter --quick,$(ARGS))
 	@$(BIN)/python bench/codes.py $(filter --quick,$(ARGS))
+	@$(BIN)/python bench/lists.py $(or $(filter --quick,$(ARGS)),--rows 100000)
 	@exec $(BIN)/python bench/hooks.py $(filter --quick,$(ARGS))
 
 bench-scale: install ## 10,000 watched intercoms on one process (ten minutes; other sizes: ARGS="--watched 2000")
@@ -72,6 +73,7 @@ format: dev ## format the code, and fix what can be fixed
 
 docs: install ## write the generated pages of docs/ anew
 	@$(BIN)/python tools/coverage.py --write
+	@$(BIN)/python tools/events_page.py --write
 	@exec $(BIN)/python tools/emulator_page.py --write
 
 clean: ## remove what the targets above have made

@@ -15,7 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -159,7 +159,7 @@ def steady_rows(rate: int, f: Figures) -> list[Row]:
 
 
 @contextmanager
-def full(folder: Path, count: int) -> Iterator[tuple[str, str, list[str]]]:
+def full(folder: Path, count: int, n_devices: int) -> Iterator[tuple[str, str, list[str]]]:
     """A server with so many codes in store: its address, a key, and its devices, which nobody is connected to."""
     server = Server(folder, env={"DOORWARD_RATE_LIMITS": "off"})
     with server:
@@ -168,7 +168,7 @@ def full(folder: Path, count: int) -> Iterator[tuple[str, str, list[str]]]:
         Browser(email="jane@example.com").walk(view["url"])
         device = post(server.url, key, "/devices/list")["devices"][0]
     about = (server.data_dir, device["connected_account_id"], device["workspace_id"])
-    seed.fill(*about, n_devices=count // A_DEVICE, n_events=0)
+    seed.fill(*about, n_devices=n_devices, n_events=0)
     began = time.monotonic()
     ids = seed.fill_codes(server.data_dir, device["workspace_id"], count)
     if count > FEW:
@@ -182,30 +182,34 @@ def full(folder: Path, count: int) -> Iterator[tuple[str, str, list[str]]]:
 
 def store(figures: Figures, many: int, rounds: int, seconds: float) -> None:
     """Creating and listing codes with few and with many in store, in turns. The small store is a new one each round:
-    it would not stay small."""
+    it would not stay small. Where codes are created on all devices, the small one has as many devices."""
     folder = Path(tempfile.mkdtemp(prefix="doorward-bench-"))
     found: dict[str, list[float]] = {}
 
-    def measure(size: str, url: str, key: str, ids: list[str], *, warm: bool = False) -> None:
-        if warm:  # unmeasured: what is asked for again and again is in memory
-            listed = [json.dumps({"device_id": i}) for i in ids[1::2]]
-            load.run(f"{url}/access_codes/list", key, listed, connections=16, seconds=1.0)
-        for what, some in (("list", ids[1::2]), ("create", ids[::2])):
-            bodies = [json.dumps({"device_id": i, **({"code": "@PIN@"} if what == "create" else {})}) for i in some]
-            done = load.run(f"{url}/access_codes/{what}", key, bodies, connections=16, seconds=seconds)
-            if done.refused > done.requests / 100:
-                raise Failed(f"{done.refused} of {done.requests} calls of {what} were refused")
-            found.setdefault(f"{what}_{size}_per_s", []).append(done.per_second)
+    def measure(what: str, where: str, url: str, key: str, ids: list[str]) -> None:
+        some = ids[1::2] if what == "list" else ids[::2]
+        bodies = [json.dumps({"device_id": i, **({"code": "@PIN@"} if what == "create" else {})}) for i in some]
+        if what == "list":  # unmeasured: what is asked for again and again is in memory
+            load.run(f"{url}/access_codes/list", key, bodies, connections=16, seconds=1.0)
+        done = load.run(f"{url}/access_codes/{what}", key, bodies, connections=16, seconds=seconds)
+        if done.refused > done.requests / 100:
+            raise Failed(f"{done.refused} of {done.requests} calls of {what} were refused")
+        found.setdefault(f"{what}_{where}_per_s", []).append(done.per_second)
+
+    def compare(number: int, whats: Sequence[str], wheres: dict[str, tuple[str, str, list[str]]]) -> None:
+        for where in wheres if number % 2 == 0 else reversed(wheres):
+            for what in whats:
+                measure(what, where, *wheres[where])
 
     try:
-        with full(folder / "many", many) as (url, key, ids):
+        with full(folder / "many", many, many // A_DEVICE) as (url, key, ids):
             for number in range(rounds):
                 at = 2 * SAME * number % (len(ids) - 2 * SAME)  # codes pile up on none of them
-                with full(folder / f"few-{number}", FEW) as few:
-                    turns = [("few", *few), ("many", url, key, ids[at : at + 2 * SAME])]
-                    for turn in turns if number % 2 == 0 else reversed(turns):
-                        measure(*turn, warm=True)
-                measure("spread", url, key, ids)
+                with full(folder / f"few-{number}", FEW, FEW // A_DEVICE) as few:
+                    same = {"few": few, "many": (url, key, ids[at : at + 2 * SAME])}
+                    compare(number, ("list", "create"), same)
+                with full(folder / f"sparse-{number}", FEW, many // A_DEVICE) as sparse:
+                    compare(number, ("create",), {"sparse": sparse, "spread": (url, key, ids)})
         figures |= {name: statistics.median(values) for name, values in found.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -213,17 +217,18 @@ def store(figures: Figures, many: int, rounds: int, seconds: float) -> None:
 
 def store_rows(many: int, f: Figures) -> list[Row]:
     """The part about the full store."""
+    all_devices = f"{many // A_DEVICE:,} devices"
+    pairs = (("create", f"{SAME} devices", "many", "few"), ("create", all_devices, "spread", "sparse"))
     return [
         Row(
             f"access_codes/{what}, {where}: {many:,} in store : {FEW:,}",
-            f[f"{what}_{size}_per_s"] / f[f"{what}_few_per_s"],
+            f[f"{what}_{full}_per_s"] / f[f"{what}_{empty}_per_s"],
             "×",
             0.9,
             False,
-            f"{f[f'{what}_{size}_per_s']:,.0f}/s, {f[f'{what}_few_per_s']:,.0f}/s",
+            f"{f[f'{what}_{full}_per_s']:,.0f}/s, {f[f'{what}_{empty}_per_s']:,.0f}/s",
         )
-        for what in ("create", "list")
-        for where, size in ((f"{SAME} devices", "many"), ("all devices", "spread"))
+        for what, where, full, empty in (*pairs, ("list", f"{SAME} devices", "many", "few"))
     ]
 
 

@@ -1,4 +1,4 @@
-"""`make bench`, fourth part: webhooks.
+"""`make bench`, fifth part: webhooks.
 
 usage: python bench/hooks.py [--quick] [--json FILE]
 
