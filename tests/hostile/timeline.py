@@ -56,6 +56,15 @@ class Timeline(asyncio.SelectorEventLoop):
         selector.timeline = self
         super().__init__(selector)
 
+    async def _accept_connection2(
+        self, factory: Any, conn: Any, extra: Any, context: Any, server: Any, *more: Any
+    ) -> None:
+        # asyncio forgets such a connection half made: CPython's Server._attach fails when the server has been closed.
+        if server is not None and server.sockets == ():
+            conn.close()
+        else:
+            await super()._accept_connection2(factory, conn, extra, context, server, *more)  # type: ignore[misc]
+
     def time(self) -> float:
         """Seconds since the beginning of this world."""
         return self.now_ms / 1000
