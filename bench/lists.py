@@ -10,13 +10,12 @@ not work at all.
 import argparse
 import json
 import signal
-import sqlite3
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,15 +123,16 @@ LINKS = {
     "access_grant_devices": ("access_grant_id", "access_grants", "device_id", "devices"),
     "access_grant_spaces": ("access_grant_id", "access_grants", "space_id", "spaces"),
 }
-SEARCHED = ("connect_webviews", "connected_accounts", "devices", "spaces", "user_identities")
 
 
 def fill(path: Path, workspace_id: str, count: int) -> None:
     """Copy one row of each table so many times."""
-    from doorward.store.search import COLUMNS
+    from doorward.store.search import METADATA, merge
+    from doorward.store.search import TABLES as SEARCHED
+    from doorward.store.sqlite import SqliteTx, connect, drive
 
     ids = {
-        **{table: COLUMNS[table][0] for table in SEARCHED},
+        **{table: about.id for table, about in SEARCHED.items()},
         "access_grants": "access_grant_id",
         "access_methods": "access_method_id",
         "access_codes": "access_code_id",
@@ -140,9 +140,9 @@ def fill(path: Path, workspace_id: str, count: int) -> None:
         "events": "event_id",
     }
     numbers = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count})"
-    with sqlite3.connect(path) as db:
-        db.execute("PRAGMA journal_mode = WAL")
+    with closing(connect(path)) as db:
         db.execute("PRAGMA synchronous = OFF")
+        db.execute("BEGIN")
         for table in TABLES:
             known = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
             given = {**columns_of(count)[table], ids[table]: uid(table), "created_at": "created_at + 1000 + i"}
@@ -153,15 +153,19 @@ def fill(path: Path, workspace_id: str, count: int) -> None:
                 (workspace_id,),
             )
             if table in SEARCHED:
-                texts = " || ' ' || ".join(f"COALESCE(r.{name}, '')" for name in (ids[table], *COLUMNS[table][1]))
+                searched = SEARCHED[table].columns
+                texts = " || ' ' || ".join(f"COALESCE(r.{name}, '')" for name in (ids[table], *searched))
+                pairs = f"search_pairs(r.{METADATA})" if METADATA in searched else "'[]'"
+                [last] = db.execute("SELECT COALESCE(MAX(text_id), 0) FROM search_rows").fetchone()
                 db.execute(
-                    f"INSERT INTO search_rows (workspace_id, kind, id) SELECT workspace_id, '{table}', {ids[table]} "
+                    "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) "
+                    f"SELECT workspace_id, '{table}', {ids[table]}, folded({texts}), {pairs} "
                     f"FROM {table} r WHERE true ON CONFLICT DO NOTHING"
                 )
                 db.execute(
-                    f"INSERT OR REPLACE INTO search_index (rowid, text) SELECT s.text_id, LOWER({texts}) "
-                    f"FROM search_rows s JOIN {table} r ON r.workspace_id = s.workspace_id AND r.{ids[table]} = s.id "
-                    f"WHERE s.kind = '{table}'"
+                    "INSERT INTO search_index (rowid, words) "
+                    "SELECT text_id, search_words(workspace_id, kind, text, pairs) FROM search_rows WHERE text_id > ?",
+                    (last,),
                 )
         for table, (one, of_one, other, of_other) in LINKS.items():
             names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
@@ -172,6 +176,9 @@ def fill(path: Path, workspace_id: str, count: int) -> None:
             }
             picked = ", ".join(by_name[name] for name in names)
             db.execute(f"{numbers} INSERT INTO {table} SELECT {picked} FROM n")
+        db.execute("COMMIT")
+        while drive(merge(SqliteTx(db))):  # as the server does every hour
+            pass
 
 
 @contextmanager
@@ -254,6 +261,7 @@ QUESTIONS = [
         one_by_search={"search": "number #7 of"},
         all_by_search={"search": "of the house"},
         none_by_search={"search": "castle #"},
+        of_a_customer_by_search={"customer_key": "customer-#", "search": "of the house"},
         of_a_maker={"manufacturer": "2n"},
         that_unlock={"include_if": ["can_program_online_access_codes"]},
     ),
@@ -269,11 +277,13 @@ QUESTIONS = [
         in_a_space={"parent_space_id": "@spaces"},
         with_an_account={"connected_account_id": "@connected_accounts"},
         one_by_search={"search": "number #7 of"},
+        all_by_search={"search": "of the house"},
     ),
     *ask(
         "/user_identities/list",
         **WHOLE,
         one_by_search={"search": "guest-#7@"},
+        all_by_search={"search": "of the house"},
         by_ids={"user_identity_ids": ["@user_identities"]},
     ),
     *ask(

@@ -1,6 +1,5 @@
 """`/connect_webviews/*`, but for the page itself (webview/)."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -14,9 +13,9 @@ from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import webviews
 from doorward.core.webviews import Order
-from doorward.store import client_sessions, search
+from doorward.store import client_sessions
 from doorward.store import connect_webviews as store
-from doorward.store.db import Where, like
+from doorward.store.db import Where
 from doorward.wire.connect_webview import ConnectWebview
 from doorward.wire.reply import Pagination
 
@@ -157,17 +156,8 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         client_sessions.of_users(
             where, "connect_webview_id", "connect_webview_id", req.workspace_id, p.user_identifier_key
         )
-    await metadata_filter(req, where, "connect_webviews", "", p.custom_metadata_has)
-    if p.search:
-        about = (req.workspace_id, "connect_webview_id", p.search)
-        await search.narrow(req.db, where, "connect_webviews", *about)
-        text = like(p.search.lower())
-        where.add(
-            "(connect_webview_id LIKE {} ESCAPE '\\' OR LOWER(accepted_providers_json) LIKE {} ESCAPE '\\' "
-            "OR LOWER(custom_metadata_json) LIKE {} ESCAPE '\\' OR LOWER(customer_key) LIKE {} ESCAPE '\\')",
-            *[text] * 4,
-        )
-    page.after(where, page.start(req, p.page_cursor), "created_at", "connect_webview_id")
+    pairs = p.custom_metadata_has
+    await page.begin(req, where, "connect_webviews", p.page_cursor, search=p.search, metadata=pairs)
     limit = min(p.limit, PAGE)
     rows = await store.list_page(req.db, where, limit + 1)
     shown, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.connect_webview_id))
@@ -175,16 +165,3 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         "connect_webviews": [webviews.wire(req.core, row, req.base_url) for row in shown],
         "pagination": pagination,
     }
-
-
-async def metadata_filter(req: Request, where: Where, table: str, prefix: str, pairs: Mapping[str, Any] | None) -> None:
-    """Only rows whose metadata has all pairs; null also fits a key that is not set."""
-    row_id = f"{prefix}{search.COLUMNS[table][0]}"
-    for key, value in (pairs or {}).items():
-        found = req.db.dialect.json_text(f"{prefix}custom_metadata_json", where.bind(key))
-        if value is None or value == "":
-            where.add(f"{found} IS NULL")
-        else:
-            text = page.text(value)
-            where.add(f"{found} = {{}}", text)
-            await search.narrow(req.db, where, table, req.workspace_id, row_id, *search.pair(key, text))

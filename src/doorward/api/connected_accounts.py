@@ -7,15 +7,15 @@ from annotated_types import Gt
 from pydantic import StringConstraints
 
 from doorward.api import page
-from doorward.api.connect_webviews import Capability, metadata_filter
+from doorward.api.connect_webviews import Capability
 from doorward.api.params import Id, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import accounts
 from doorward.errors import ConnectedAccountNotFound
-from doorward.store import client_sessions, search, spaces
+from doorward.store import client_sessions, spaces
 from doorward.store import connected_accounts as store
-from doorward.store.db import Tx, Where, like
+from doorward.store.db import Tx, Where
 from doorward.wire.connected_account import ConnectedAccount
 from doorward.wire.reply import Pagination
 
@@ -88,18 +88,8 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         client_sessions.of_users(
             where, "connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key
         )
-    await metadata_filter(req, where, "connected_accounts", "", p.custom_metadata_has)
-    if p.search:
-        about = (req.workspace_id, "connected_account_id", p.search)
-        await search.narrow(req.db, where, "connected_accounts", *about)
-        text = like(p.search.lower())
-        where.add(
-            "(connected_account_id LIKE {} ESCAPE '\\' OR provider LIKE {} ESCAPE '\\' "
-            "OR LOWER(customer_key) LIKE {} ESCAPE '\\' OR LOWER(custom_metadata_json) LIKE {} ESCAPE '\\' "
-            "OR LOWER(user_identifier_json) LIKE {} ESCAPE '\\')",
-            *[text] * 5,
-        )
-    page.after(where, page.start(req, p.page_cursor), "created_at", "connected_account_id")
+    pairs = p.custom_metadata_has
+    await page.begin(req, where, "connected_accounts", p.page_cursor, search=p.search, metadata=pairs)
     limit = min(p.limit, PAGE)
     rows = await store.list_page(req.db, where, limit + 1)
     shown, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.connected_account_id))

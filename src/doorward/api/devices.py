@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import door_switch, page
-from doorward.api.connect_webviews import Category, metadata_filter
+from doorward.api.connect_webviews import Category
 from doorward.api.params import Id, Instant, Metadata, Params, Part
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
@@ -15,9 +15,9 @@ from doorward.core import access_codes, actions, events, grant_progress, switche
 from doorward.core import devices as rules
 from doorward.errors import DeviceIsManaged, DeviceNotFound, DeviceTypeNotSupported
 from doorward.store import access_codes as code_store
-from doorward.store import client_sessions, connect_webviews, search, spaces
+from doorward.store import client_sessions, connect_webviews, spaces
 from doorward.store import devices as store
-from doorward.store.db import Tx, Where, like
+from doorward.store.db import Tx, Where
 from doorward.store.devices import Version
 from doorward.wire import time
 from doorward.wire.device import Device, DeviceProvider, UnmanagedDevice
@@ -103,10 +103,9 @@ def as_list(shown: list[bytes]) -> msgspec.Raw:
 async def _owned(req: Request, p: "Filters", *, is_managed: bool) -> Where:
     """Whose devices, and of which kind."""
     where = Where()
-    where.add("d.workspace_id = {} AND d.is_managed = {}", req.workspace_id, int(is_managed))
+    only_locks = " AND d.is_lock = 1" if isinstance(p, LockFilters) else ""
+    where.add(f"d.workspace_id = {{}} AND d.is_managed = {{}}{only_locks}", req.workspace_id, int(is_managed))
     req.narrow(where, account="d.connected_account_id")
-    if isinstance(p, LockFilters):
-        where.add("d.is_lock = 1")
     if p.connected_account_id is not None:
         where.add("d.connected_account_id = {}", p.connected_account_id)
     if p.connect_webview_id is not None:
@@ -229,19 +228,7 @@ async def filtered(req: Request, p: Filters, *, is_managed: bool, limit: int) ->
         client_sessions.of_users(
             where, "d.connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key
         )
-    await metadata_filter(req, where, "devices", "d.", p.custom_metadata_has)
-    if p.search:
-        await search.narrow(req.db, where, "devices", req.workspace_id, "d.device_id", p.search)
-        text = like(p.search.lower())
-        by_id = f"{like(p.search.lower())[1:]}" if len(p.search) >= 4 else ""
-        where.add(
-            "(d.device_id LIKE {} ESCAPE '\\' OR d.connected_account_id LIKE {} ESCAPE '\\' "
-            "OR LOWER(COALESCE(d.nickname, d.name)) LIKE {} ESCAPE '\\' "
-            "OR LOWER(d.custom_metadata_json) LIKE {} ESCAPE '\\')",
-            by_id,
-            *[text] * 3,
-        )
-    page.after(where, page.start(req, p.page_cursor), "d.created_at", "d.device_id")
+    await page.begin(req, where, "devices", p.page_cursor, search=p.search, metadata=p.custom_metadata_has)
     rows = await store.version_page(req.db, where, limit + 1)
     shown, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.device_id))
     return as_list(await many(req, shown)), pagination

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
@@ -11,6 +11,8 @@ import msgspec
 from doorward.api.request import Request
 from doorward.errors import InvalidInput, MismatchedPageParameters
 from doorward.store.db import Where
+from doorward.store.finding import Finding
+from doorward.store.search import TABLES
 from doorward.wire.reply import Pagination
 
 T = TypeVar("T")
@@ -51,6 +53,30 @@ def after(where: Where, position: Position | None, created_at: str, row_id: str)
     """Only rows behind that position."""
     if position is not None:
         where.add(f"({created_at} > {{}} OR ({created_at} = {{}} AND {row_id} > {{}}))", position[0], *position)
+
+
+async def begin(
+    request: Request,
+    where: Where,
+    table: str,
+    cursor: str | None,
+    *,
+    search: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Only rows that a text and all pairs of metadata are found in, behind the cursor. A value of null also fits a key
+    that is not set. Raises what `start` does."""
+    position, finding = start(request, cursor), Finding(request.db, where, table, request.workspace_id)
+    if search:
+        finding.text(search)
+    for key, value in (metadata or {}).items():
+        if value is None or value == "":
+            finding.without(key)
+        else:
+            finding.pair(key, text(value))
+    if not await finding.narrow(position):
+        about = TABLES[table]
+        after(where, position, f"{about.alias}created_at", f"{about.alias}{about.id}")
 
 
 def cut(request: Request, rows: list[T], limit: int, position: Callable[[T], Position]) -> tuple[list[T], Pagination]:

@@ -14,9 +14,8 @@ from doorward.core import spaces as rules
 from doorward.core.spaces import Wish
 from doorward.errors import AcsEntranceNotFound
 from doorward.store import access_grants as grant_store
-from doorward.store import search
 from doorward.store import spaces as store
-from doorward.store.db import Where, like
+from doorward.store.db import Where
 from doorward.store.spaces import Members, SpaceRow
 from doorward.wire.batch import SpaceBatch
 from doorward.wire.reply import Pagination
@@ -155,15 +154,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
             req.workspace_id,
             p.connected_account_id,
         )
-    if p.search:
-        await search.narrow(req.db, where, "spaces", req.workspace_id, "s.space_id", p.search)
-        text = like(p.search.lower())
-        where.add(
-            "(LOWER(s.name) LIKE {} ESCAPE '\\' OR LOWER(s.space_key) LIKE {} ESCAPE '\\' "
-            "OR s.space_id LIKE {} ESCAPE '\\')",
-            *[text] * 3,
-        )
-    page.after(where, page.start(req, p.page_cursor), "s.created_at", "s.space_id")
+    await page.begin(req, where, "spaces", p.page_cursor, search=p.search)
     limit = min(p.limit, PAGE)
     rows = await store.see_page(req.db, where, limit + 1)
     found, pagination = page.cut(req, rows, limit, lambda r: (r.row.created_at, r.row.space_id))

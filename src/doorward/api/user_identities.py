@@ -13,9 +13,8 @@ from doorward.api.route import route
 from doorward.core import user_identities as rules
 from doorward.core.user_identities import About
 from doorward.errors import AcsSystemNotFound, AcsUserNotFound, InvalidInput, NotSupported, UserIdentityNotFound
-from doorward.store import search
 from doorward.store import user_identities as store
-from doorward.store.db import Where, like
+from doorward.store.db import Where
 from doorward.store.user_identities import IdentityRow
 from doorward.wire import time
 from doorward.wire.absent import AcsEntrance, AcsSystem, AcsUser, InstantKey
@@ -132,17 +131,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         where.any_of("user_identity_id", [])
     if p.created_before is not None:
         where.add("created_at < {}", time.parse(p.created_before))
-    if p.search:
-        about = (req.workspace_id, "user_identity_id", p.search)
-        await search.narrow(req.db, where, "user_identities", *about)
-        text = like(p.search.lower())
-        where.add(
-            "(LOWER(full_name) LIKE {} ESCAPE '\\' OR LOWER(email_address) LIKE {} ESCAPE '\\' "
-            "OR phone_number LIKE {} ESCAPE '\\' OR LOWER(user_identity_key) LIKE {} ESCAPE '\\' "
-            "OR user_identity_id LIKE {} ESCAPE '\\')",
-            *[text] * 5,
-        )
-    page.after(where, page.start(req, p.page_cursor), "created_at", "user_identity_id")
+    await page.begin(req, where, "user_identities", p.page_cursor, search=p.search)
     limit = min(p.limit, PAGE)
     rows = await store.list_page(req.db, where, limit + 1)
     found, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.user_identity_id))

@@ -45,6 +45,10 @@ class Dialect:
         """The member named by parameter `key` of a JSON object column, as text; NULL when absent or null."""
         raise NotImplementedError
 
+    def lower(self, column: str, text: str) -> str:
+        """A column in small letters, to be compared with a text in small letters."""
+        return f"LOWER({column})"
+
 
 class Reader(Protocol):
     """Reads what is committed (or, inside a transaction, what it has written)."""
@@ -100,6 +104,9 @@ class Where:
     def __init__(self) -> None:
         self.args: list[Any] = []
         self._clauses: list[str] = []
+        self.lead = ""
+        """What stands before the table in FROM: a query that leads to its rows, in an order of its own."""
+        self._order = ""
 
     def add(self, clause: str, *values: Any) -> None:
         """Another condition; each `{}` stands for one value."""
@@ -123,6 +130,20 @@ class Where:
             self._clauses.append("1 = 0")
             return
         self._clauses.append(f"{column} IN ({', '.join(self.bind(v) for v in values)})")
+
+    @property
+    def count(self) -> int:
+        """Of conditions."""
+        return len(self._clauses)
+
+    def led_by(self, query: str, *values: Any, order: str) -> None:
+        """Find rows by this query first, and keep its order; each `{}` stands for one value."""
+        self.lead = f"{query.format(*(self.bind(v) for v in values))} CROSS JOIN "
+        self._order = order
+
+    def order(self, usual: str) -> str:
+        """What to order by."""
+        return self._order or usual
 
     def __str__(self) -> str:
         return " AND ".join(self._clauses) or "1 = 1"

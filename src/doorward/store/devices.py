@@ -42,9 +42,9 @@ class DeviceRow(msgspec.Struct, frozen=True):
 
 _SELECT = f"SELECT {columns(DeviceRow)} FROM devices"
 # A device as it is shown follows from its own version and its account's: see `core.devices.Shown`.
-_VERSIONS = (
-    "SELECT d.device_id, d.version, a.version, d.created_at, d.is_managed FROM devices d "
-    "JOIN connected_accounts a "
+_VERSION = "SELECT d.device_id, d.version, a.version, d.created_at, d.is_managed FROM "
+_DEVICES = (
+    "devices d JOIN connected_accounts a "
     "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id"
 )
 # Readers get a device together with its account's errors: both make up what is said of it.
@@ -92,14 +92,18 @@ async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow | No
 
 
 async def version_of(read: Reader, workspace_id: str, device_id: str) -> Version | None:
-    row = await read.one(f"{_VERSIONS} WHERE d.workspace_id = $1 AND d.device_id = $2", workspace_id, device_id)
+    row = await read.one(
+        f"{_VERSION}{_DEVICES} WHERE d.workspace_id = $1 AND d.device_id = $2", workspace_id, device_id
+    )
     return Version(*row) if row else None
 
 
 async def version_page(read: Reader, where: Where, limit: int) -> list[Version]:
     """Columns in `where` carry the prefix `d.`."""
     rows = await read.all(
-        f"{_VERSIONS} WHERE {where} ORDER BY d.created_at, d.device_id LIMIT {where.bind(limit)}", *where.args
+        f"{_VERSION}{where.lead}{_DEVICES} WHERE {where} "
+        f"ORDER BY {where.order('d.created_at, d.device_id')} LIMIT {where.bind(limit)}",
+        *where.args,
     )
     return [Version(*row) for row in rows]
 

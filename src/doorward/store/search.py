@@ -1,73 +1,188 @@
-"""Finds rows by a part of their texts, however many rows there are.
+"""The index of texts and metadata: what leads to rows by a part of a text, however many rows there are.
 
-    search ──▶ few rows contain it:  their ids, from the index
-           └─▶ many rows do:         nothing; a page of them is found soon by looking at row after row
+Rows are put into it where they are written; `store.finding` asks it. It may name a row too many, and must never lack
+one. On PostgreSQL it is `pg_trgm`'s, and where that extension is missing, everything works and a search reads all
+texts. In SQLite every text is broken into runs of three and of six bytes, which are the words of an FTS5 table without
+content: a long run is rare in any number of rows, so looking it up costs the same in a large store as in a small one.
+Pairs of metadata are words of their own.
 
-What is said here only narrows a list down: the caller states the exact condition besides. So the index may name a row
-too many, and must never lack one; rows are put into it where they are written. It holds runs of three characters, so
-that shorter texts are looked for row by row. On a PostgreSQL that lacks its extension `pg_trgm`, everything works, and
-a search reads all texts.
+If the process dies half way, row and index are as before: both are written in one transaction.
 """
 
-import json
-import re
+import hashlib
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from doorward.store.db import Reader, Tx, Where, like
+from doorward.store.db import Reader, Tx
 
-COLUMNS = {
-    # Table → its id, and the columns that are searched.
-    "connect_webviews": ("connect_webview_id", ("accepted_providers_json", "custom_metadata_json", "customer_key")),
-    "connected_accounts": (
-        "connected_account_id",
-        ("provider", "customer_key", "custom_metadata_json", "user_identifier_json"),
+
+@dataclass(frozen=True)
+class Searched:
+    """What of a table is searched."""
+
+    id: str
+    columns: tuple[str, ...]
+    """Those whose texts are in the index, beside the id."""
+    asked: tuple[str, ...] = ()
+    """What a search looks at, as SQL, where that is not simply the id and these columns."""
+    alias: str = ""
+    """Of the table in the queries of its list, with a dot."""
+
+
+TABLES = {
+    "connect_webviews": Searched(
+        "connect_webview_id", ("accepted_providers_json", "custom_metadata_json", "customer_key")
     ),
-    "devices": ("device_id", ("connected_account_id", "nickname", "name", "custom_metadata_json")),
-    "spaces": ("space_id", ("name", "space_key")),
-    "user_identities": ("user_identity_id", ("full_name", "email_address", "phone_number", "user_identity_key")),
+    "connected_accounts": Searched(
+        "connected_account_id", ("provider", "customer_key", "custom_metadata_json", "user_identifier_json")
+    ),
+    "devices": Searched(
+        "device_id",
+        ("connected_account_id", "nickname", "name", "custom_metadata_json"),
+        ("d.connected_account_id", "COALESCE(d.nickname, d.name)", "d.custom_metadata_json"),
+        alias="d.",
+    ),
+    "spaces": Searched("space_id", ("name", "space_key"), alias="s."),
+    "user_identities": Searched(
+        "user_identity_id", ("full_name", "email_address", "phone_number", "user_identity_key")
+    ),
 }
-MANY = 2_500
-"""Rows that are looked up one by one. More of them stand close together in any list."""
-_PLAIN = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
-SHORTEST = 3
-"""Characters of a text that the index knows."""
+METADATA = "custom_metadata_json"
+SHORT, LONG = 3, 6
+"""Bytes in a run."""
+MOST_RUNS = 16
+MERGED_PAGES = 200
+"""At a time: some milliseconds."""
+LONGEST_PAIR = 100
+"""Of a pair, so many characters are in the index."""
 
 
-def _is_postgresql(read: Reader) -> bool:
+def is_postgresql(read: Reader) -> bool:
     return read.dialect.name == "postgresql"
+
+
+# ---------------------------------------------------------------- words
+
+
+def scope(workspace_id: str, table: str) -> str:
+    """What all words of a table's rows in a workspace begin with: so none of the others' rows are in their way."""
+    return hashlib.blake2b(f"{workspace_id} {table}".encode(), digest_size=3).hexdigest()
+
+
+def words(scope: str, text: str, pairs: str) -> set[str]:
+    """All that a row is found by in SQLite: runs of its text, in hexadecimal, and its pairs."""
+    digits = text.encode().hex()
+    last = len(digits) + 1
+    found = {scope + digits[at : at + 2 * SHORT] for at in range(0, last - 2 * SHORT, 2)}
+    found.update(scope + digits[at : at + 2 * LONG] for at in range(0, last - 2 * LONG, 2))
+    return found.union(word(scope, pair) for pair in msgspec.json.decode(pairs, type=list[str]))
+
+
+def word(scope: str, pair: str) -> str:
+    """The word of a pair."""
+    return f"{scope}p{pair.encode().hex()}"
+
+
+def runs(scope: str, text: str) -> list[str]:
+    """Words that cover a text: rows that contain it have them all."""
+    digits = text.encode().hex()
+    size = 2 * (LONG if len(digits) >= 2 * LONG else SHORT)
+    starts = {*range(0, len(digits) - size, size), len(digits) - size}
+    return list(dict.fromkeys(scope + digits[at : at + size] for at in sorted(starts)))[-MOST_RUNS:]
+
+
+def telling(text: str) -> str:
+    """The part of a text that few others have, by the look of it: around its digits. Runs that all rows have, as those
+    of `number 12 of the house`, would have to be read for all of them."""
+    places = [at for at, sign in enumerate(text) if sign.isdigit()]
+    if not places:
+        return text
+    start, end = max(0, places[0] - 1), min(len(text), places[-1] + 2)
+    start = max(0, min(start, end - LONG))
+    return text[start : max(end, start + LONG)]
+
+
+def pairs_of(metadata_json: str) -> list[str]:
+    """Metadata as it is found: `key=value`. Of a number only what stands before its point, as it has many spellings."""
+    found = []
+    for key, value in msgspec.json.decode(metadata_json).items():
+        if isinstance(value, str):
+            found.append(f"{key}={value}")
+        elif isinstance(value, bool):
+            found.append(f"{key}={str(value).lower()}")
+        elif value is not None:
+            found.append(f"{key}={_number(value)}")
+    return [pair[:LONGEST_PAIR] for pair in found]
+
+
+def pairs_asked(key: str, text: str) -> list[str]:
+    """How a pair whose value reads so may stand there: as a text, or as a number."""
+    found = [f"{key}={text}"]
+    try:
+        number = float(text)
+    except ValueError:
+        pass
+    else:
+        found += [f"{key}={_number(number)}"] if math.isfinite(number) else []
+    return [pair[:LONGEST_PAIR] for pair in found]
+
+
+def _number(value: float) -> str:
+    return f"#{int(value)}" if abs(value) < 1e15 else "#"  # larger ones are too coarse to compare
 
 
 # ---------------------------------------------------------------- written
 
 
 async def put(tx: Tx, table: str, row: Any) -> None:
-    """Remember a row's texts, or that they are others now."""
-    column, others = COLUMNS[table]
-    texts = [getattr(row, name) for name in (column, *others)]
+    """Remember a row's texts and metadata, or that they are others now."""
+    about = TABLES[table]
+    texts = [getattr(row, name) for name in (about.id, *about.columns)]
     text = " ".join(one for one in texts if one is not None).lower()
-    about = (row.workspace_id, table, getattr(row, column))
-    if _is_postgresql(tx):
+    pairs: Any = pairs_of(row.custom_metadata_json) if METADATA in about.columns else []
+    which = (row.workspace_id, table, getattr(row, about.id))
+    if is_postgresql(tx):
         await tx.run(
-            "INSERT INTO search_rows (workspace_id, kind, id, text) VALUES ($1, $2, $3, $4) "
-            "ON CONFLICT (workspace_id, kind, id) DO UPDATE SET text = excluded.text",
-            *about,
+            "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) VALUES ($1, $2, $3, $4, $5) "
+            "ON CONFLICT (workspace_id, kind, id) DO UPDATE SET text = excluded.text, pairs = excluded.pairs",
+            *which,
             text,
+            pairs,
         )
         return
-    await tx.run("INSERT INTO search_rows (workspace_id, kind, id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", *about)
-    await tx.run(
-        "INSERT OR REPLACE INTO search_index (rowid, text) SELECT text_id, $4 FROM search_rows "
-        "WHERE workspace_id = $1 AND kind = $2 AND id = $3",
-        *about,
-        text,
+    pairs = msgspec.json.encode(pairs).decode()
+    old = await tx.one(
+        "SELECT text_id, text, pairs FROM search_rows WHERE workspace_id = $1 AND kind = $2 AND id = $3", *which
     )
+    if old is None:
+        made = await tx.one(
+            "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) VALUES ($1, $2, $3, $4, $5) "
+            "RETURNING text_id",
+            *which,
+            text,
+            pairs,
+        )
+        assert made is not None
+        await tx.run(_ADD, made[0], " ".join(words(scope(*which[:2]), text, pairs)))
+    elif (text, pairs) != (old[1], old[2]):
+        await tx.run("UPDATE search_rows SET text = $2, pairs = $3 WHERE text_id = $1", old[0], text, pairs)
+        own = scope(*which[:2])
+        gone, come = words(own, old[1], old[2]), words(own, text, pairs)
+        # Both, also when there is nothing of one of them: the table counts its rows.
+        await tx.run(_TAKE, old[0], " ".join(gone - come))
+        await tx.run(_ADD, old[0], " ".join(come - gone))
+
+
+_ADD = "INSERT INTO search_index (rowid, words) VALUES ($1, $2)"
+_TAKE = "INSERT INTO search_index (search_index, rowid, words) VALUES ('delete', $1, $2)"
 
 
 async def changed(tx: Tx, table: str, row: Any, values: Any) -> None:
     """Columns of a row were set; `row` is what it is now."""
-    if any(name in values for name in COLUMNS[table][1]):
+    if any(name in values for name in TABLES[table].columns):
         await put(tx, table, row)
 
 
@@ -81,83 +196,20 @@ async def drop_workspace(tx: Tx, workspace_id: str) -> None:
     await _drop(tx, "workspace_id = $1", workspace_id)
 
 
-async def _drop(tx: Tx, which: str, *args: Any) -> None:
-    if not _is_postgresql(tx):
-        await tx.run(f"DELETE FROM search_index WHERE rowid IN (SELECT text_id FROM search_rows WHERE {which})", *args)
-    await tx.run(f"DELETE FROM search_rows WHERE {which}", *args)
-
-
-# ---------------------------------------------------------------- asked
-
-
-async def narrow(read: Reader, where: Where, table: str, workspace_id: str, column: str, *texts: str) -> None:
-    """Only rows that contain one of these texts, and perhaps some others; `column` is their id's."""
-    whole = [text.lower() for text in texts]
-    if any(len(text) < SHORTEST for text in whole):
-        return
-    found = await _found(read, table, workspace_id, parts := [telling(text) for text in whole])
-    if found is None and parts != whole:  # what looked telling is not
-        found = await _found(read, table, workspace_id, whole)
-    if found is None:
-        return
-    if _is_postgresql(read):
-        where.add(f"{column} = ANY({{}})", found)
-    else:
-        where.add(f"{column} IN (SELECT value FROM json_each({{}}))", json.dumps(found))
-
-
-def telling(text: str) -> str:
-    """The part of a text that few others have, by the look of it: around its digits. Runs that all rows have, as those
-    of `"room":"room-`, would have to be read for all of them."""
-    digits = [i for i, sign in enumerate(text) if sign.isdigit()]
-    if not digits:
-        return text
-    first, last = digits[0], digits[-1]
-    return text[max(0, min(first - 1, len(text) - SHORTEST)) : max(last + 2, SHORTEST)]
-
-
-async def _found(read: Reader, table: str, workspace_id: str, wanted: list[str]) -> list[str] | None:
-    """Ids of the rows with one of these texts; None: there are many."""
-    query = Where()
-    if _is_postgresql(read):
-        query.add("workspace_id = {} AND kind = {}", workspace_id, table)
-        query.either(lambda each: _any(each, wanted))
-        rows = await read.all(f"SELECT id FROM search_rows WHERE {query} LIMIT {query.bind(MANY + 1)}", *query.args)
-        return None if len(rows) > MANY else [str(row[0]) for row in rows]
-    quoted = [text.replace('"', '""') for text in wanted]
-    query.add("search_index MATCH {}", " OR ".join(f'"{text}"' for text in quoted))
-    rows = await read.all(f"SELECT rowid FROM search_index WHERE {query} LIMIT {query.bind(MANY + 1)}", *query.args)
-    if len(rows) > MANY:
-        return None
-    rows = await read.all(
-        "SELECT id FROM search_rows WHERE text_id IN (SELECT value FROM json_each($1)) "
-        "AND workspace_id = $2 AND kind = $3",
-        json.dumps([row[0] for row in rows]),
-        workspace_id,
-        table,
-    )
-    return [str(row[0]) for row in rows]
-
-
-def _any(where: Where, wanted: list[str]) -> None:
-    for text in wanted:
-        where.add("text LIKE {}", like(text))
-
-
-def pair(key: str, value: str) -> list[str]:
-    """How a member of a JSON object may be written whose value reads so: as text, as a number, as true or false."""
-    written = [msgspec.json.encode({key: value})[1:-1].decode()]
-    name = f"{msgspec.json.encode(key).decode()}:"
-    if value in ("true", "false") or _PLAIN.fullmatch(value):
-        written.append(name + value)
-    elif _is_number(value):  # of which there are many spellings
-        return [name]
-    return written
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
+async def merge(tx: Tx) -> bool:
+    """Make SQLite's index of fewer parts, each of which is looked into; a little at a time. False: all is done."""
+    if is_postgresql(tx):
         return False
-    return True
+    before = await tx.one("SELECT total_changes()")
+    await tx.run("INSERT INTO search_index (search_index, rank) VALUES ('merge', $1)", MERGED_PAGES)
+    after = await tx.one("SELECT total_changes()")
+    assert before is not None
+    assert after is not None
+    return bool(after[0] - before[0] > 1)
+
+
+async def _drop(tx: Tx, which: str, *args: Any) -> None:
+    if not is_postgresql(tx):
+        rows = await tx.all(f"SELECT text_id, workspace_id, kind, text, pairs FROM search_rows WHERE {which}", *args)
+        await tx.many(_TAKE, [(row[0], " ".join(words(scope(row[1], row[2]), row[3], row[4]))) for row in rows])
+    await tx.run(f"DELETE FROM search_rows WHERE {which}", *args)

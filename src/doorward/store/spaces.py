@@ -33,11 +33,11 @@ class SeenSpace(msgspec.Struct, frozen=True):
 Members = Literal["devices", "accounts"]
 _TABLES = {"devices": ("space_devices", "device_id"), "accounts": ("space_accounts", "connected_account_id")}
 _SELECT = f"SELECT {columns(SpaceRow)} FROM spaces"
-_SEEN = (
+_SEE = (
     f"SELECT {columns(SpaceRow, 's.')}, p.space_key, (SELECT COUNT(*) FROM space_devices m "
-    "WHERE m.workspace_id = s.workspace_id AND m.space_id = s.space_id) FROM spaces s "
-    "LEFT JOIN spaces p ON p.workspace_id = s.workspace_id AND p.space_id = s.parent_space_id"
+    "WHERE m.workspace_id = s.workspace_id AND m.space_id = s.space_id) FROM "
 )
+_SEEN = "spaces s LEFT JOIN spaces p ON p.workspace_id = s.workspace_id AND p.space_id = s.parent_space_id"
 
 
 async def get(read: Reader, workspace_id: str, space_id: str) -> SpaceRow | None:
@@ -53,7 +53,9 @@ async def by_key(read: Reader, workspace_id: str, space_key: str) -> SpaceRow | 
 async def see_page(read: Reader, where: Where, limit: int) -> list[SeenSpace]:
     """Columns in `where` carry the prefix `s.`."""
     rows = await read.all(
-        f"{_SEEN} WHERE {where} ORDER BY s.created_at, s.space_id LIMIT {where.bind(limit)}", *where.args
+        f"{_SEE}{where.lead}{_SEEN} WHERE {where} "
+        f"ORDER BY {where.order('s.created_at, s.space_id')} LIMIT {where.bind(limit)}",
+        *where.args,
     )
     return [SeenSpace(SpaceRow(*tuple(row)[:-2]), row[-2], row[-1]) for row in rows]
 

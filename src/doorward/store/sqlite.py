@@ -11,6 +11,7 @@ by SQLite's own locking.
 import asyncio
 import fcntl
 import inspect
+import json
 import os
 import queue
 import sqlite3
@@ -19,7 +20,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, cast
 
-from doorward.store import statistics
+from doorward.store import search, statistics
 from doorward.store.checkpoint import MOST_PAGES, Checkpointer
 from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T, numbered
 
@@ -50,6 +51,10 @@ class SqliteDialect(Dialect):
             f"FROM json_each({column}) WHERE key = {key})"
         )
 
+    def lower(self, column: str, text: str) -> str:
+        # SQLite's own knows the letters of ASCII only, and is faster.
+        return f"LOWER({column})" if text.isascii() else f"folded({column})"
+
 
 DIALECT = SqliteDialect()
 
@@ -63,7 +68,22 @@ def connect(path: Path) -> sqlite3.Connection:
     con.execute("PRAGMA foreign_keys = ON")
     con.execute("PRAGMA temp_store = MEMORY")
     con.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+    con.create_function("folded", 1, _folded, deterministic=True)
+    con.create_function("search_words", 4, _words, deterministic=True)
+    con.create_function("search_pairs", 1, _pairs, deterministic=True)
     return con
+
+
+def _folded(text: str | None) -> str | None:
+    return None if text is None else text.lower()
+
+
+def _words(workspace_id: str, kind: str, text: str, pairs: str) -> str:
+    return " ".join(search.words(search.scope(workspace_id, kind), text, pairs))
+
+
+def _pairs(metadata_json: str) -> str:
+    return json.dumps(search.pairs_of(metadata_json))
 
 
 class SqliteReader:

@@ -44,7 +44,9 @@ async def merged(read: Reader, workspace_id: str, user_identity_ids: Sequence[st
 
 async def list_page(read: Reader, where: Where, limit: int) -> list[IdentityRow]:
     rows = await read.all(
-        f"{_SELECT} WHERE {where} ORDER BY created_at, user_identity_id LIMIT {where.bind(limit)}", *where.args
+        f"SELECT {columns(IdentityRow)} FROM {where.lead}user_identities WHERE {where} "
+        f"ORDER BY {where.order('created_at, user_identity_id')} LIMIT {where.bind(limit)}",
+        *where.args,
     )
     return [IdentityRow(*row) for row in rows]
 

@@ -1,14 +1,14 @@
-"""Ends what ran out of time, and drops what is old.
+"""Ends what ran out of time, drops what is old, and keeps the index of texts in good order.
 
-Which rows: attempts past their deadline, remembered device events, what devices noted, and
-what was tried at them. Woken by time alone. If it dies
-half way: the next round does the rest. If two run: ending an attempt twice changes nothing.
+Which rows: attempts past their deadline, remembered device events, what devices noted, what was tried at them, and
+deliveries that ended. Woken by time alone. If it dies half way: the next round does the rest. If two run: ending an
+attempt twice changes nothing.
 """
 
 import structlog
 
 from doorward.core.context import Core
-from doorward.store import code_log, deliveries, device_log, devices
+from doorward.store import code_log, deliveries, device_log, devices, search
 from doorward.work.commands import close_orphans
 
 log = structlog.get_logger()
@@ -34,6 +34,8 @@ async def run(core: Core) -> None:
                 await core.db.write(device_log.forget, core.clock.now() - KEEP_NOTES_MS)
                 await core.db.write(code_log.forget, core.clock.now() - KEEP_TRIES_MS)
                 await core.db.write(deliveries.forget, core.clock.now() - KEEP_NOTES_MS)
+                while await core.db.write(search.merge):
+                    pass
         except Exception:
             log.exception("sweeping failed")
         rounds += 1

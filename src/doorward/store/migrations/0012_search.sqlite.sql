@@ -1,42 +1,49 @@
--- What lists are searched for. The texts stand in an index of runs of three characters, by a number of their own.
+-- What lists are searched for: see store/search.py. Within a table, rows are numbered in the order they were made in.
+-- The functions search_words, search_pairs and folded are ours: see store/sqlite.py.
 CREATE TABLE search_rows (
   text_id INTEGER PRIMARY KEY,
   workspace_id TEXT NOT NULL,
   kind TEXT NOT NULL,
-  id TEXT NOT NULL
+  id TEXT NOT NULL,
+  text TEXT NOT NULL,
+  pairs TEXT NOT NULL
 );
 CREATE UNIQUE INDEX search_rows_id ON search_rows (workspace_id, kind, id);
-CREATE VIRTUAL TABLE search_index USING fts5 (text, tokenize = 'trigram');
+CREATE VIRTUAL TABLE search_index USING fts5 (words, tokenize = 'ascii', detail = 'none', content = '', columnsize = 0);
+INSERT INTO search_index (search_index, rank) VALUES ('usermerge', 2);
 
-INSERT INTO search_rows (workspace_id, kind, id)
-  SELECT workspace_id, 'connect_webviews', connect_webview_id FROM connect_webviews
-  UNION ALL SELECT workspace_id, 'connected_accounts', connected_account_id FROM connected_accounts
-  UNION ALL SELECT workspace_id, 'devices', device_id FROM devices
-  UNION ALL SELECT workspace_id, 'spaces', space_id FROM spaces
-  UNION ALL SELECT workspace_id, 'user_identities', user_identity_id FROM user_identities;
+INSERT INTO search_rows (workspace_id, kind, id, text, pairs)
+  SELECT workspace_id, 'connect_webviews', connect_webview_id, folded(connect_webview_id
+      || ' ' || accepted_providers_json
+      || ' ' || custom_metadata_json
+      || COALESCE(' ' || customer_key, '')),
+    search_pairs(custom_metadata_json)
+  FROM (SELECT * FROM connect_webviews ORDER BY created_at, connect_webview_id)
+  UNION ALL SELECT workspace_id, 'connected_accounts', connected_account_id, folded(connected_account_id
+      || ' ' || provider
+      || COALESCE(' ' || customer_key, '')
+      || ' ' || custom_metadata_json
+      || ' ' || user_identifier_json),
+    search_pairs(custom_metadata_json)
+  FROM (SELECT * FROM connected_accounts ORDER BY created_at, connected_account_id)
+  UNION ALL SELECT workspace_id, 'devices', device_id, folded(device_id
+      || ' ' || connected_account_id
+      || COALESCE(' ' || nickname, '')
+      || ' ' || name
+      || ' ' || custom_metadata_json),
+    search_pairs(custom_metadata_json)
+  FROM (SELECT * FROM devices ORDER BY created_at, device_id)
+  UNION ALL SELECT workspace_id, 'spaces', space_id, folded(space_id
+      || ' ' || name
+      || COALESCE(' ' || space_key, '')),
+    '[]'
+  FROM (SELECT * FROM spaces ORDER BY created_at, space_id)
+  UNION ALL SELECT workspace_id, 'user_identities', user_identity_id, folded(user_identity_id
+      || COALESCE(' ' || full_name, '')
+      || COALESCE(' ' || email_address, '')
+      || COALESCE(' ' || phone_number, '')
+      || COALESCE(' ' || user_identity_key, '')),
+    '[]'
+  FROM (SELECT * FROM user_identities ORDER BY created_at, user_identity_id);
 
-INSERT INTO search_index (rowid, text)
-  SELECT s.text_id, LOWER(r.connect_webview_id || ' ' || r.accepted_providers_json || ' ' || r.custom_metadata_json
-    || ' ' || COALESCE(r.customer_key, ''))
-  FROM search_rows s JOIN connect_webviews r ON r.workspace_id = s.workspace_id AND r.connect_webview_id = s.id
-  WHERE s.kind = 'connect_webviews';
-INSERT INTO search_index (rowid, text)
-  SELECT s.text_id, LOWER(r.connected_account_id || ' ' || r.provider || ' ' || COALESCE(r.customer_key, '') || ' '
-    || r.custom_metadata_json || ' ' || r.user_identifier_json)
-  FROM search_rows s JOIN connected_accounts r ON r.workspace_id = s.workspace_id AND r.connected_account_id = s.id
-  WHERE s.kind = 'connected_accounts';
-INSERT INTO search_index (rowid, text)
-  SELECT s.text_id, LOWER(r.device_id || ' ' || r.connected_account_id || ' ' || COALESCE(r.nickname, '') || ' '
-    || r.name || ' ' || r.custom_metadata_json)
-  FROM search_rows s JOIN devices r ON r.workspace_id = s.workspace_id AND r.device_id = s.id
-  WHERE s.kind = 'devices';
-INSERT INTO search_index (rowid, text)
-  SELECT s.text_id, LOWER(r.space_id || ' ' || r.name || ' ' || COALESCE(r.space_key, ''))
-  FROM search_rows s JOIN spaces r ON r.workspace_id = s.workspace_id AND r.space_id = s.id
-  WHERE s.kind = 'spaces';
-INSERT INTO search_index (rowid, text)
-  SELECT s.text_id, LOWER(r.user_identity_id || ' ' || COALESCE(r.full_name, '') || ' '
-    || COALESCE(r.email_address, '') || ' ' || COALESCE(r.phone_number, '') || ' '
-    || COALESCE(r.user_identity_key, ''))
-  FROM search_rows s JOIN user_identities r ON r.workspace_id = s.workspace_id AND r.user_identity_id = s.id
-  WHERE s.kind = 'user_identities';
+INSERT INTO search_index (rowid, words) SELECT text_id, search_words(workspace_id, kind, text, pairs) FROM search_rows;

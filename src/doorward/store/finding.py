@@ -1,0 +1,148 @@
+"""Narrows a list down to the rows that contain a text, or whose metadata has a pair.
+
+    few rows fit:   their ids, from the index, as a condition
+    many rows fit:  alone, in the index's own order, which is that in which rows were made; so a page of them costs the
+                    same wherever it begins. With other filters, row after row of what those leave
+
+The index only leads to rows: the exact condition is in the query besides. Texts that are shorter than the index's runs
+are looked for row by row. PostgreSQL has no order to go by where many rows fit, and looks at row after row.
+"""
+
+import json
+from collections.abc import Callable
+
+from doorward.store.db import Reader, Where, like
+from doorward.store.search import METADATA, SHORT, TABLES, is_postgresql, pairs_asked, runs, scope, telling, word
+
+FIRST = 64
+"""Rows asked for at once."""
+MANY = 2_500
+"""Rows that are looked up one by one. More of them stand close together in any list."""
+BEGINNING = 4
+"""Characters that a device's id is found by."""
+
+
+class Finding:
+    """What one list is searched for. Its `where` begins with one condition, which says whose rows they are."""
+
+    def __init__(self, read: Reader, where: Where, table: str, workspace_id: str) -> None:
+        self._read = read
+        self._where = where
+        self._table = table
+        self._workspace_id = workspace_id
+        self._about = TABLES[table]
+        self._exact = 0
+        """Conditions of ours."""
+        self._texts: list[str] = []
+        self._pairs: list[list[str]] = []
+
+    def text(self, text: str) -> None:
+        """Only rows that contain a text, in capitals or not."""
+        text, about = text.lower(), self._about
+        if len(text.encode()) >= SHORT:
+            self._texts.append(text)
+
+        def anywhere(each: Where) -> None:
+            for column in about.asked or (f"{about.alias}{name}" for name in (about.id, *about.columns)):
+                each.add(f"{self._read.dialect.lower(column, text)} LIKE {{}} ESCAPE '\\'", like(text))
+            if about.asked and len(text) >= BEGINNING:
+                each.add(f"{about.alias}{about.id} LIKE {{}} ESCAPE '\\'", like(text)[1:])
+
+        self._where.either(anywhere)
+        self._exact += 1
+
+    def pair(self, key: str, text: str) -> None:
+        """Only rows whose metadata has a value for this key that reads so."""
+        self._pairs.append(pairs_asked(key, text))
+        self._where.add(f"{self._value(key)} = {{}}", text)
+        self._exact += 1
+
+    def without(self, key: str) -> None:
+        """Only rows whose metadata has no such key."""
+        self._where.add(f"{self._value(key)} IS NULL")
+        self._exact += 1
+
+    def _value(self, key: str) -> str:
+        return self._read.dialect.json_text(f"{self._about.alias}{METADATA}", self._where.bind(key))
+
+    async def narrow(self, after: tuple[int, str] | None) -> bool:
+        """Ask the index. `after` holds `created_at` and id of the row behind which the page begins.
+
+        True: the list goes in the index's order, and begins there; False: it goes in its own.
+        """
+        if not (self._texts or self._pairs):
+            return False
+        if is_postgresql(self._read):
+            ids = await self._few_in_postgresql()
+        else:
+            part, whole = self._expression(telling), self._expression(str)
+            is_alone = self._where.count == 1 + self._exact
+            ids = None if is_alone and part == whole else await self._few(FIRST, part)
+            if ids is None and is_alone:
+                return await self._in_order(whole, after and after[1])
+            if ids is None:
+                ids = await self._few(MANY, whole)
+        column = f"{self._about.alias}{self._about.id}"
+        if ids is not None and is_postgresql(self._read):
+            self._where.add(f"{column} = ANY({{}})", ids)
+        elif ids is not None:
+            self._where.add(f"{column} IN (SELECT value FROM json_each({{}}))", json.dumps(ids))
+        return False
+
+    async def _few_in_postgresql(self) -> list[str] | None:
+        """Ids of all rows that may fit; None: they are many."""
+        query = Where()
+        query.add("workspace_id = {} AND kind = {}", self._workspace_id, self._table)
+        for text in self._texts:
+            query.add("text LIKE {} ESCAPE '\\'", like(text))
+        for pairs in self._pairs:
+            query.add("pairs && {}", pairs)
+        sql = f"SELECT id FROM search_rows WHERE {query} LIMIT {query.bind(MANY + 1)}"
+        rows = await self._read.all(sql, *query.args)
+        return None if len(rows) > MANY else [str(row[0]) for row in rows]
+
+    def _expression(self, part: Callable[[str], str]) -> str:
+        """What FTS5 looks for: by a part of each text."""
+        own = scope(self._workspace_id, self._table)
+        texts = [" AND ".join(runs(own, part(text))) for text in self._texts]
+        return " AND ".join(texts + [f"({' OR '.join(word(own, one) for one in pairs)})" for pairs in self._pairs])
+
+    async def _few(self, most: int, expression: str) -> list[str] | None:
+        """Ids of all rows that may fit; None: they are more."""
+        rows = await self._read.all(
+            "SELECT rowid FROM search_index WHERE search_index MATCH $1 LIMIT $2", expression, most + 1
+        )
+        if len(rows) > most:
+            return None
+        if not rows:
+            return []
+        rows = await self._read.all(
+            "SELECT id FROM search_rows WHERE text_id IN (SELECT value FROM json_each($1)) "
+            "AND workspace_id = $2 AND kind = $3",
+            json.dumps([row[0] for row in rows]),
+            self._workspace_id,
+            self._table,
+        )
+        return [str(row[0]) for row in rows]
+
+    async def _in_order(self, expression: str, after: str | None) -> bool:
+        """Walk along the index, as far as the page goes. False: the row behind which it begins is not there."""
+        where, own, begins_behind = self._where, (self._workspace_id, self._table), 0
+        if after is not None:
+            row = await self._read.one(
+                "SELECT text_id FROM search_rows WHERE workspace_id = $1 AND kind = $2 AND id = $3", *own, after
+            )
+            if row is None:
+                return False
+            begins_behind = row[0]
+        where.led_by(
+            "(SELECT f.rowid AS found_at, r.id AS found_id FROM search_index f CROSS JOIN search_rows r "
+            "ON r.text_id = f.rowid WHERE f.search_index MATCH {} AND f.rowid > {} "
+            "AND r.workspace_id = {} AND r.kind = {})",
+            expression,
+            begins_behind,
+            *own,
+            order="found_at",
+        )
+        where.add(f"{self._about.alias}{self._about.id} = found_id")
+        return True
