@@ -167,6 +167,8 @@ def fill(path: Path, workspace_id: str, count: int) -> None:
                     "SELECT text_id, search_words(workspace_id, kind, text, pairs) FROM search_rows WHERE text_id > ?",
                     (last,),
                 )
+            db.execute("COMMIT")
+            db.execute("BEGIN")
         for table, (one, of_one, other, of_other) in LINKS.items():
             names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
             by_name = {
@@ -179,6 +181,7 @@ def fill(path: Path, workspace_id: str, count: int) -> None:
         db.execute("COMMIT")
         while drive(merge(SqliteTx(db))):  # as the server does every hour
             pass
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager

@@ -140,6 +140,20 @@ def test_a_text_has_all_runs_of_its_parts(text: str, data: st.DataObject) -> Non
     assert {*search.runs("s", part), *search.runs("s", search.telling(part))} <= search.words("s", text, "[]")
 
 
+TEXTS = st.text("ab é", max_size=30) | st.text(max_size=12)
+PAIRS = st.lists(st.sampled_from(["a=1", "b=2", "c=é"]), unique=True).map(lambda found: json.dumps(found))
+
+
+@given(TEXTS, TEXTS, TEXTS, TEXTS, PAIRS, PAIRS)
+def test_changes_lead_from_the_words_before_to_those_after(
+    start: str, was: str, now: str, end: str, pairs_were: str, pairs_are: str
+) -> None:
+    old, new = (start + was + end, pairs_were), (start + now + end, pairs_are)
+    gone, come = search.changes("s", old, new)
+    before, after = search.words("s", *old), search.words("s", *new)
+    assert (gone, come) == (before - after, after - before)
+
+
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=40),

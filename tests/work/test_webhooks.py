@@ -3,7 +3,11 @@
 import asyncio
 import ipaddress
 import itertools
+import socket
+import ssl
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from doorward.clock import Clock
 from doorward.config import Config
 from doorward.core.webhooks import SETTING, pauses_ms
 from doorward.networks import Networks, Receivers
+from doorward.providers.my_2n.emulator import tls
 from doorward.work.deliver import DRAIN_S
 from doorward.work.post import Poster
 
@@ -116,18 +121,143 @@ async def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:
         await world.fail(HOOK, 400, "invalid_input", url=url)
 
 
+async def post(poster: Poster, url: str) -> tuple[int | None, str | None]:
+    """Send something, and wait for what comes of it."""
+    future: asyncio.Future[tuple[int | None, str | None]] = asyncio.get_running_loop().create_future()
+    poster.post(url, b"{}", {}, lambda status, error: future.set_result((status, error)))
+    return await future
+
+
 async def test_the_socket_itself_is_guarded() -> None:
     """A name that leads to this machine gets past no check of names."""
     async with receiver() as there:
         port = there.url.rpartition(":")[2]
         poster = Poster(Receivers(Networks.parse("")), 5.0)
         for host in ("localhost", "127.0.0.1", "[::ffff:127.0.0.1]"):
-            status, error = await poster.post(f"http://{host}:{port}", b"{}", {})
+            status, error = await post(poster, f"http://{host}:{port}")
             assert status is None and error is not None and SETTING in error
         await poster.close()
         assert there.received == []
         poster = Poster(Receivers(Networks.parse("127.0.0.0/8")), 5.0)
-        assert await poster.post(there.url, b"{}", {}) == (200, None)
+        assert await post(poster, there.url) == (200, None)
+        await poster.close()
+
+
+@asynccontextmanager
+async def answering(*answers: bytes | None) -> AsyncIterator[tuple[str, list[list[bytes]]]]:
+    """A receiver that answers each request with these bytes, in turn; None: it hangs up. Its address, and what came on
+    each connection."""
+    came: list[list[bytes]] = []
+    left = iter(answers)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        came.append(mine := [])
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                mine.append(head + await reader.readexactly(2))
+                answer = next(left)
+                if answer is None:
+                    break
+                writer.write(answer)
+                if answer.endswith(b"\nend"):
+                    break
+        except asyncio.IncompleteReadError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/a%20b?c=d", came
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+LOOPBACK = Receivers(Networks.parse("127.0.0.0/8"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "why"),
+    [
+        (OK, 200, None),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", 204, None),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", 200, None),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK, 200, None),
+        (b"HTTP/1.0 200 OK\r\n\r\nas long as it lasts\nend", 200, None),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 99999\r\n\r\n" + b"x" * 50_000, 200, None),
+        (b"HTTP/1.1 500 Oh\r\ncontent-length: 0\r\n\r\n", 500, "answered 500"),
+        (b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n", 302, "redirects"),
+        (b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n", None, "not HTTP"),
+        (b"220 mail.example.com ESMTP\r\n", None, "not HTTP"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nend", None, "broke"),
+        (None, None, "broke"),
+        (b"", None, "within 0.3 s"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", None, "within 0.3 s"),
+    ],
+)
+async def test_what_a_receiver_may_answer(answer: bytes | None, status: int | None, why: str | None) -> None:
+    async with answering(answer) as (url, came):
+        poster = Poster(LOOPBACK, 0.3)
+        found = await post(poster, url)
+        assert found[0] == status
+        assert (found[1] is None) if why is None else (why in str(found[1]))
+        [[request]] = came
+        assert request.startswith(b"POST /a%20b?c=d HTTP/1.1\r\nhost: 127.0.0.1:")
+        assert request.endswith(b"content-length: 2\r\n\r\n{}")
+        await poster.close()
+
+
+async def test_a_connection_is_used_again_and_anew_when_it_was_closed() -> None:
+    async with answering(OK, OK, None, OK, OK) as (url, came):
+        poster = Poster(LOOPBACK, 5.0)
+        for _ in range(2):
+            assert await post(poster, url) == (200, None)
+        assert len(came) == 1
+        # The receiver hangs up as the third one comes: it is sent again, at once.
+        assert await post(poster, url) == (200, None)
+        assert await post(poster, url) == (200, None)
+        assert [len(requests) for requests in came] == [3, 2]
+        await poster.close()
+
+
+async def test_receivers_that_cannot_be_reached() -> None:
+    poster = Poster(LOOPBACK, 5.0)
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+    assert await post(poster, f"http://127.0.0.1:{port}/") == (None, "Nothing answers at the receiver's address.")
+    assert await post(poster, "http://nowhere.invalid/") == (None, "The receiver's name cannot be resolved.")
+    async with receiver() as there:
+        status, why = await post(poster, there.url.replace("http:", "https:"))
+        assert (status, why) == (None, "The receiver's certificate is not valid, or it does not speak TLS.")
+        assert there.received == []
+    await poster.close()
+
+
+async def test_only_a_certificate_that_is_valid_for_the_name_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pem, key = tls.self_signed("receiver")
+    (tmp_path / "both.pem").write_bytes(pem + key)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        poster = Poster(LOOPBACK, 5.0)
+        status, why = await post(poster, url)
+        assert (status, why) == (None, "The receiver's certificate is not valid, or it does not speak TLS.")
+        await poster.close()
+        trusting = ssl.create_default_context(cadata=pem.decode())
+        trusting.check_hostname = False
+        monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
+        poster = Poster(LOOPBACK, 5.0)
+        assert await post(poster, url) == (200, None)
         await poster.close()
 
 
@@ -226,6 +356,7 @@ async def test_a_slow_receiver_keeps_nobody_waiting(tmp_path: Path, database_url
         for number in range(40):
             await happen(world, f"Name {number}")
         await until(lambda: len(quick.received) == 40, patience=8)
+        await asyncio.sleep(0.2)  # none of them comes twice
         names = sorted(one.event["device_name"] for one in quick.received)
         assert names == sorted(f"Name {n}" for n in range(40))
         assert len(slow.received) <= 16

@@ -40,6 +40,7 @@ MOST_OF_WORKSPACE = 100
 OLD_SECRET_MS = 24 * 3_600_000
 """How long a secret that was replaced still signs."""
 DAY_MS = 24 * 3_600_000
+MOST_SIGNERS = 1_000
 UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
 SETTING = "DOORWARD_WEBHOOK_ALLOW"
 
@@ -210,16 +211,36 @@ class Outcome:
     error: str | None
 
 
-def sign(core: Core, row: WebhookRow, event_id: str, body: bytes) -> dict[str, str]:
-    """The headers that say who sent it; Svix's names and the standard's."""
-    now = core.clock.now()
-    at, sealed = datetime.fromtimestamp(now // 1000, UTC), [row.secret_sealed]
-    if row.old_secret_sealed is not None and row.old_secret_until > now:
-        sealed.append(row.old_secret_sealed)
-    text = body.decode()
-    signatures = " ".join(Signer(core.vault.open(one, SECRET)).sign(event_id, at, text) for one in sealed)
-    found = {"id": event_id, "timestamp": str(now // 1000), "signature": signatures}
-    return {f"{kind}-{name}": value for kind in ("svix", "webhook") for name, value in found.items()}
+class Signers:
+    """Sign what is sent. Secrets that have been opened stay so, as each is needed for every delivery."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._known: dict[str, Signer] = {}
+
+    def _signer(self, sealed: str) -> Signer:
+        found = self._known.get(sealed)
+        if found is None:
+            if len(self._known) >= MOST_SIGNERS:
+                self._known.clear()
+            found = self._known[sealed] = Signer(self._core.vault.open(sealed, SECRET))
+        return found
+
+    def headers(self, row: WebhookRow, event_id: str, body: str) -> dict[str, str]:
+        """Headers that say who sent an event; Svix's names and the standard's."""
+        now = self._core.clock.now()
+        at, signature = datetime.fromtimestamp(now // 1000, UTC), self._signer(row.secret_sealed)
+        signatures, timestamp = signature.sign(event_id, at, body), str(now // 1000)
+        if row.old_secret_sealed is not None and row.old_secret_until > now:
+            signatures += " " + self._signer(row.old_secret_sealed).sign(event_id, at, body)
+        return {
+            "svix-id": event_id,
+            "svix-timestamp": timestamp,
+            "svix-signature": signatures,
+            "webhook-id": event_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": signatures,
+        }
 
 
 def after(core: Core, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:
@@ -241,12 +262,14 @@ def _replayed(tries: list[Any]) -> int:
     return max((n for n, one in enumerate(tries, 1) if one[3] is None), default=0)
 
 
-async def write_down(tx: Tx, core: Core, row: WebhookRow, found: Sequence[tuple[DeliveryRow, Outcome]]) -> None:
-    """What came of tries at one webhook; when it has failed for days, it is disabled."""
+async def write_down(
+    tx: Tx, core: Core, row: WebhookRow, found: Sequence[tuple[DeliveryRow, Outcome]]
+) -> WebhookRow | None:
+    """What came of tries at one webhook; when it has failed for days, it is disabled. The webhook as it now is."""
     await deliveries.settle(tx, [after(core, delivery, outcome) for delivery, outcome in found])
     current = await webhooks.get(tx, row.workspace_id, row.webhook_id)
     if current is None:
-        return
+        return None
     now = core.clock.now()
     failing_since, disabled_at = current.failing_since, current.disabled_at
     for _, outcome in found:
@@ -254,10 +277,11 @@ async def write_down(tx: Tx, core: Core, row: WebhookRow, found: Sequence[tuple[
     if failing_since is not None and failing_since + core.config.webhook_disable_after * DAY_MS <= now:
         disabled_at = disabled_at or now
     if (failing_since, disabled_at) == (current.failing_since, current.disabled_at):
-        return
-    await webhooks.change(tx, current, failing_since=failing_since, disabled_at=disabled_at)
+        return current
+    changed = await webhooks.change(tx, current, failing_since=failing_since, disabled_at=disabled_at)
     if disabled_at is not None and current.disabled_at is None:
         await events.emit(tx, core, row.workspace_id, WebhookDisabled(webhook_id=row.webhook_id))
+    return changed
 
 
 # ---------------------------------------------------------------- shown

@@ -9,6 +9,7 @@ Pairs of metadata are words of their own.
 If the process dies half way, row and index are as before: both are written in one transaction.
 """
 
+import functools
 import hashlib
 import math
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ def is_postgresql(read: Reader) -> bool:
 # ---------------------------------------------------------------- words
 
 
+@functools.lru_cache(1_000)
 def scope(workspace_id: str, table: str) -> str:
     """What all words of a table's rows in a workspace begin with: so none of the others' rows are in their way."""
     return hashlib.blake2b(f"{workspace_id} {table}".encode(), digest_size=3).hexdigest()
@@ -74,11 +76,46 @@ def scope(workspace_id: str, table: str) -> str:
 
 def words(scope: str, text: str, pairs: str) -> set[str]:
     """All that a row is found by in SQLite: runs of its text, in hexadecimal, and its pairs."""
-    digits = text.encode().hex()
-    last = len(digits) + 1
-    found = {scope + digits[at : at + 2 * SHORT] for at in range(0, last - 2 * SHORT, 2)}
-    found.update(scope + digits[at : at + 2 * LONG] for at in range(0, last - 2 * LONG, 2))
-    return found.union(word(scope, pair) for pair in msgspec.json.decode(pairs, type=list[str]))
+    found = {scope + run.hex() for run in _runs(text.encode())}
+    return found.union(word(scope, pair) for pair in _list(pairs))
+
+
+def changes(scope: str, old: tuple[str, str], new: tuple[str, str]) -> tuple[set[str], set[str]]:
+    """Words that a row has no more, and those that it has besides: of its text and pairs as they were and as they are.
+    Only what lies around the difference is looked at."""
+    was, now = old[0].encode(), new[0].encode()
+    start = _alike(was, now)
+    same_end = _alike(was[start:][::-1], now[start:][::-1])
+    around = [_runs(text[max(0, start - LONG + 1) : len(text) - same_end + LONG - 1]) for text in (was, now)]
+    gone = {scope + run.hex() for run in around[0] - around[1] if run not in now}
+    come = {scope + run.hex() for run in around[1] - around[0] if run not in was}
+    if old[1] != new[1]:
+        pairs_were, pairs_are = set(_list(old[1])), set(_list(new[1]))
+        gone.update(word(scope, pair) for pair in pairs_were - pairs_are)
+        come.update(word(scope, pair) for pair in pairs_are - pairs_were)
+    return gone, come
+
+
+def _alike(one: bytes, other: bytes) -> int:
+    """How many bytes are the same at the beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _runs(text: bytes) -> set[bytes]:
+    found = {text[at : at + SHORT] for at in range(len(text) - SHORT + 1)}
+    found.update([text[at : at + LONG] for at in range(len(text) - LONG + 1)])
+    return found
+
+
+def _list(pairs: str) -> list[str]:
+    return [] if pairs == "[]" else msgspec.json.decode(pairs, type=list[str])
 
 
 def word(scope: str, pair: str) -> str:
@@ -169,11 +206,10 @@ async def put(tx: Tx, table: str, row: Any) -> None:
         await tx.run(_ADD, made[0], " ".join(words(scope(*which[:2]), text, pairs)))
     elif (text, pairs) != (old[1], old[2]):
         await tx.run("UPDATE search_rows SET text = $2, pairs = $3 WHERE text_id = $1", old[0], text, pairs)
-        own = scope(*which[:2])
-        gone, come = words(own, old[1], old[2]), words(own, text, pairs)
+        gone, come = changes(scope(*which[:2]), (old[1], old[2]), (text, pairs))
         # Both, also when there is nothing of one of them: the table counts its rows.
-        await tx.run(_TAKE, old[0], " ".join(gone - come))
-        await tx.run(_ADD, old[0], " ".join(come - gone))
+        await tx.run(_TAKE, old[0], " ".join(gone))
+        await tx.run(_ADD, old[0], " ".join(come))
 
 
 _ADD = "INSERT INTO search_index (rowid, words) VALUES ($1, $2)"

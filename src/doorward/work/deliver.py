@@ -4,13 +4,15 @@ Which rows: due deliveries of webhooks that are not disabled. Woken by the bell 
 poll. If it dies half way: what was sent and not written down is sent again. One process does it (see 0007).
 
 Every webhook has a lane of its own, started when something is due there, ended when nothing is: so many requests at a
-time, begun in order. Where try after try fails, a lane narrows to one request at a time with growing pauses in between,
+time, begun in order. What came of them is written down for all lanes together. Where try after try fails, a lane narrows to one request at a time with growing pauses in between,
 so that a dead receiver costs next to nothing, and a receiver that is back is noticed soon.
 """
 
 import asyncio
+import functools
 from collections import deque
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -20,6 +22,7 @@ from doorward.core.webhooks import Outcome
 from doorward.store import deliveries
 from doorward.store import events as event_store
 from doorward.store import webhooks as store
+from doorward.store.db import Tx
 from doorward.store.deliveries import DeliveryRow
 from doorward.store.webhooks import WebhookRow
 from doorward.work.post import Poster
@@ -37,16 +40,34 @@ PART = 200
 NARROW_AFTER = 5
 """Failures in a row."""
 PAUSE_S, LONGEST_S = 0.05, 10.0
-BODIES = 2_000
+UNWRITTEN = 64
+"""Deliveries to one webhook that are on their way or not written down yet."""
+GATHER_S = 0.003
+"""What lands together is written down together."""
+TEXTS = 2_000
 """Events that are kept ready to be sent to several webhooks."""
 
 
 @dataclass
 class _Lane:
-    """How a webhook has done lately."""
+    """One webhook, while something is due there, and how it has done lately."""
 
     failures: int = 0
     """In a row."""
+    ahead: deque[tuple[DeliveryRow, str]] = field(default_factory=deque)
+    """What is sent next, and its text."""
+    flying: int = 0
+    """Requests under way."""
+    known: set[str] = field(default_factory=set)
+    """Deliveries that are on their way, or came back and are not written down yet."""
+    webhook: WebhookRow | None = None
+    """As it was last read; None: it is gone."""
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Something has landed, or was written down."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.webhook is not None and self.webhook.disabled_at is None
 
     @property
     def width(self) -> int:
@@ -59,6 +80,16 @@ class _Lane:
         return 0.0 if over < 0 else min(LONGEST_S, PAUSE_S * 2 ** min(over, 16))
 
 
+@dataclass(frozen=True)
+class _Landed:
+    """A request that has come back."""
+
+    lane: _Lane
+    webhook: WebhookRow
+    row: DeliveryRow
+    outcome: Outcome
+
+
 class Deliverer:
     """The loop."""
 
@@ -69,7 +100,11 @@ class Deliverer:
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
         self._ending = asyncio.Event()
-        self._bodies: dict[str, bytes] = {}
+        self._texts: dict[str, str] = {}
+        self._signers = webhooks.Signers(core)
+        self._landed: list[_Landed] = []
+        self._has_landed = asyncio.Event()
+        self._writing = asyncio.ensure_future(self._write_down())
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -105,67 +140,97 @@ class Deliverer:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         await self._poster.close()
+        self._writing.cancel()
+        await asyncio.gather(self._writing, return_exceptions=True)
 
     async def _serve(self, workspace_id: str, webhook_id: str) -> None:
         """Send what is due at one webhook."""
+        lane = self._lanes.setdefault(webhook_id, _Lane())
         try:
-            await self._send_all(workspace_id, webhook_id, self._lanes.setdefault(webhook_id, _Lane()))
+            await self._send_all(workspace_id, webhook_id, lane)
         except Exception:
             log.exception("delivering to a webhook failed", webhook_id=webhook_id)
             await self._core.clock.wait(self._ending, 1.0)
+        finally:
+            lane.ahead.clear()
 
     async def _send_all(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
         core = self._core
-        ahead: deque[DeliveryRow] = deque()
-        flying: dict[asyncio.Task[Outcome], DeliveryRow] = {}
-        try:
-            while True:
-                webhook = await store.get(core.db.read, workspace_id, webhook_id)
-                if webhook is None or webhook.disabled_at is not None:
-                    self._lanes.pop(webhook_id, None)
-                    return
-                if not ahead:
-                    known = {row.delivery_id for row in flying.values()}
-                    now = core.clock.now()
-                    ahead += await deliveries.due(core.db.read, workspace_id, webhook_id, now, PART, known)
-                while ahead and len(flying) < lane.width and not self._ending.is_set():
-                    row = ahead.popleft()
-                    flying[asyncio.ensure_future(self._send(webhook, row))] = row
-                if not flying:
-                    return
-                done, _ = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
-                found = [(flying.pop(task), task.result()) for task in done]
-                for _, outcome in found:
-                    lane.failures = 0 if outcome.error is None else lane.failures + 1
-                await core.db.write(webhooks.write_down, core, webhook, found)
-                if lane.pause_s:
-                    await core.clock.wait(self._ending, lane.pause_s)
-        finally:
-            for task in flying:
-                task.cancel()
-            await asyncio.gather(*flying, return_exceptions=True)
+        lane.webhook = await store.get(core.db.read, workspace_id, webhook_id)
+        while lane.is_open:
+            if not lane.ahead and len(lane.known) < UNWRITTEN:
+                await self._look_ahead(workspace_id, webhook_id, lane)
+            while lane.ahead and lane.flying < lane.width and len(lane.known) < UNWRITTEN:
+                if self._ending.is_set() or (self._places.locked() and lane.flying):
+                    break
+                await self._places.acquire()
+                self._send(lane, *lane.ahead.popleft())
+            if not lane.known:
+                return
+            await lane.wake.wait()
+            lane.wake.clear()
+            if lane.pause_s and not lane.flying:
+                await core.clock.wait(self._ending, lane.pause_s)
+        if not lane.known:
+            self._lanes.pop(webhook_id, None)
 
-    async def _send(self, webhook: WebhookRow, row: DeliveryRow) -> Outcome:
-        """One request."""
+    async def _write_down(self) -> None:
+        """Write down what came of requests: those of all lanes together, as each transaction has its price."""
+        while True:
+            await self._has_landed.wait()
+            await asyncio.sleep(GATHER_S)
+            self._has_landed.clear()
+            landed, self._landed = self._landed, []
+            try:
+                await self._core.db.write(_write_down, self._core, landed)
+            except Exception:
+                log.exception("outcomes of deliveries were not written down: these are sent again")
+                await self._core.clock.wait(self._ending, 1.0)
+            for one in landed:
+                one.lane.known.discard(one.row.delivery_id)
+                one.lane.wake.set()
+
+    async def _look_ahead(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
+        """Fetch what is due, with its text; several webhooks send the same."""
         core = self._core
-        async with self._places:
-            began, at = core.clock.monotonic(), core.clock.now()
-            body = await self._body(row)
-            if body is None:
-                return Outcome(at, 0, None, "The event is not there any more.")
-            headers = webhooks.sign(core, webhook, row.event_id, body)
-            status, error = await self._poster.post(webhook.url, body, headers)
-            return Outcome(at, round((core.clock.monotonic() - began) * 1000), status, error)
+        for row in await deliveries.due(core.db.read, workspace_id, webhook_id, core.clock.now(), PART, lane.known):
+            text = self._texts.get(row.event_id)
+            if text is None:
+                found = await event_store.get(core.db.read, workspace_id, row.event_id)
+                text = "" if found is None else bytes(events.wire(core, found)).decode()
+                if len(self._texts) >= TEXTS:
+                    self._texts.clear()
+                self._texts[row.event_id] = text
+            lane.ahead.append((row, text))
 
-    async def _body(self, row: DeliveryRow) -> bytes | None:
-        """The event as it is sent; several webhooks get the same."""
-        body = self._bodies.get(row.event_id)
-        if body is None:
-            found = await event_store.get(self._core.db.read, row.workspace_id, row.event_id)
-            if found is None:
-                return None
-            body = bytes(events.wire(self._core, found))
-            if len(self._bodies) >= BODIES:
-                self._bodies.clear()
-            self._bodies[row.event_id] = body
-        return body
+    def _send(self, lane: _Lane, row: DeliveryRow, text: str) -> None:
+        """Begin one request. It lands in its lane."""
+        core, webhook = self._core, lane.webhook
+        assert webhook is not None
+        began, at = core.clock.monotonic(), core.clock.now()
+
+        def land(status: int | None, error: str | None) -> None:
+            self._places.release()
+            lane.flying -= 1
+            lane.failures = 0 if error is None else lane.failures + 1
+            took_ms = round((core.clock.monotonic() - began) * 1000)
+            self._landed.append(_Landed(lane, webhook, row, Outcome(at, took_ms, status, error)))
+            self._has_landed.set()
+            lane.wake.set()
+
+        lane.flying += 1
+        lane.known.add(row.delivery_id)
+        if not text:
+            land(None, "The event is not there any more.")
+            return
+        self._poster.post(webhook.url, text.encode(), self._signers.headers(webhook, row.event_id, text), land)
+
+
+async def _write_down(tx: Tx, core: Core, landed: Sequence[_Landed]) -> None:
+    """What came of requests, webhook by webhook."""
+    by_webhook: dict[str, list[_Landed]] = {}
+    for one in landed:
+        by_webhook.setdefault(one.webhook.webhook_id, []).append(one)
+    for found in by_webhook.values():
+        now = await webhooks.write_down(tx, core, found[0].webhook, [(one.row, one.outcome) for one in found])
+        tx.after_commit(functools.partial(setattr, found[-1].lane, "webhook", now))

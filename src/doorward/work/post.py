@@ -1,18 +1,23 @@
 """Posts events to receivers, and tells in a sentence what came of it.
 
-Where a request may go is checked on the very socket that is about to connect (`networks.Receivers`), so neither a name
+Where a request may go is checked for the very socket that is about to connect (`networks.Receivers`), so neither a name
 that resolves otherwise the second time nor an address in disguise gets past it. Redirects are not followed, and nothing
-of an answer but its status is used.
+of an answer but its status is used. See docs/decisions/0014 for why this is no HTTP library's client.
+
+If the process dies half way, nobody knows what the receiver has got: its delivery is still due, and is sent again.
 """
 
+import asyncio
+import functools
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping
-from contextvars import ContextVar
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-import aiohttp
+import httptools
+from aiohappyeyeballs import start_connection
+from yarl import URL
 
 from doorward import __version__
 from doorward.core.webhooks import refusal
@@ -21,8 +26,131 @@ from doorward.networks import Receivers
 MOST_READ = 16_384
 """Bytes of an answer that are read, so that its connection can be used again."""
 KEPT_S = 30.0
-_refusals: ContextVar[list[str]] = ContextVar("refusals")
-"""Why the request of this task may not go where its address leads: the library keeps no more than that it failed."""
+"""That a connection is kept without a request."""
+NEXT_ADDRESS_S = 0.25
+"""Until the next address of a name is tried, too."""
+
+Landing = Callable[[int | None, str | None], None]
+"""Told the receiver's status, and why it counts as failed; no reason: it took the event."""
+
+
+class _Target(NamedTuple):
+    """Where an address leads."""
+
+    host: str
+    port: int
+    is_tls: bool
+    head: str
+    """How a request begins."""
+
+
+@functools.lru_cache(1_000)
+def _target(url: str) -> _Target:
+    """Raises ValueError."""
+    where = URL(url)
+    if where.raw_host is None or where.port is None:
+        raise ValueError("no host")
+    return _Target(
+        where.raw_host,
+        where.port,
+        where.scheme == "https",
+        f"POST {where.raw_path_qs} HTTP/1.1\r\nhost: {where.host_port_subcomponent}\r\n"
+        f"content-type: application/json\r\naccept: */*\r\nuser-agent: doorward/{__version__}\r\n",
+    )
+
+
+class _Request:
+    """One try. It lands once."""
+
+    def __init__(self, target: _Target, data: bytes, land: Landing) -> None:
+        self.target = target
+        self.data = data
+        self.land: Landing | None = land
+        self.timer: asyncio.TimerHandle | None = None
+        self.connecting: asyncio.Task[None] | None = None
+        self.connection: _Connection | None = None
+
+
+class _Connection(asyncio.Protocol):
+    """A connection to a receiver: one request at a time."""
+
+    def __init__(self, poster: "Poster", target: _Target) -> None:
+        self._poster = poster
+        self.target = target
+        self.transport: Any = None
+        self.since = 0.0
+        """When it was last used."""
+        self._request: _Request | None = None
+        self._parser: Any = None
+        self._status: int | None = None
+        self._read = 0
+        self._has_heard = False
+        """Anything, since the request began."""
+        self._served = 0
+        """Requests that were answered."""
+
+    def begin(self, request: _Request) -> None:
+        self._request, request.connection = request, self
+        self._parser = httptools.HttpResponseParser(self)
+        self._status, self._read, self._has_heard = None, 0, False
+        self.transport.write(request.data)
+
+    @property
+    def is_open(self) -> bool:
+        return not self.transport.is_closing()
+
+    # ------------------------------------------------------------ told by the transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if self._request is None:  # nobody has asked
+            self.transport.abort()
+            return
+        self._has_heard = True
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._end(None, "The receiver's answer is not HTTP.", keep=False)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        request = self._request
+        if request is None:
+            self._poster.forget(self)
+        elif self._status is not None:  # an answer that ends with its connection
+            self._end(self._status, None, keep=False)
+        elif self._served and not self._has_heard:  # it was closed just as we began
+            self._request = None
+            self._poster.again(request)
+        else:
+            self._end(None, "The connection to the receiver broke.", keep=False)
+
+    # ------------------------------------------------------------ told by the parser
+
+    def on_headers_complete(self) -> None:
+        self._status = self._parser.get_status_code()
+
+    def on_body(self, body: bytes) -> None:
+        self._read += len(body)
+        if self._read > MOST_READ and self._request is not None:
+            self._end(self._status, None, keep=False)
+
+    def on_message_complete(self) -> None:
+        if self._status is not None and self._status < 200:  # more is to come
+            self._status = None
+        elif self._request is not None:
+            self._end(self._status, None, keep=self._parser.should_keep_alive())
+
+    def _end(self, status: int | None, error: str | None, *, keep: bool) -> None:
+        request, self._request = self._request, None
+        self._served += 1
+        if keep:
+            self._poster.keep(self)
+        else:
+            self.transport.abort()
+        if request is not None:
+            self._poster.land(request, status, error or _verdict(status))
 
 
 class Poster:
@@ -31,59 +159,154 @@ class Poster:
     def __init__(self, receivers: Receivers, timeout_s: float) -> None:
         self._receivers = receivers
         self._timeout_s = timeout_s
-        self._session: aiohttp.ClientSession | None = None
+        self._loop = asyncio.get_running_loop()
+        self._idle: dict[tuple[str, int, bool], list[_Connection]] = {}
+        self._under_way: set[_Request] = set()
+        self._tidying: asyncio.TimerHandle | None = None
+        self._tls: ssl.SSLContext | None = None
 
-    def _socket(self, address_info: Any) -> socket.socket:
-        family, kind, protocol, _, where = address_info
-        address = ipaddress.ip_address(str(where[0]).partition("%")[0])
-        if not self._receivers.allows(address):
-            _refusals.get().append(refusal(address))
-            raise PermissionError
-        made = socket.socket(family, kind, protocol)
-        made.setblocking(False)
-        return made
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S, socket_factory=self._socket)
-            self._session = aiohttp.ClientSession(
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=self._timeout_s),
-                headers={"content-type": "application/json", "user-agent": f"doorward/{__version__}"},
-            )
-        return self._session
-
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[int | None, str | None]:
-        """The receiver's status, and why it counts as failed; no reason: it took the event. Raises nothing."""
-        refused: list[str] = []
-        _refusals.set(refused)
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], land: Landing) -> None:
+        """Send a body, and tell what came of it, soon or after the time-out. Raises nothing."""
         try:
-            async with self._open().post(url, data=body, headers=headers, allow_redirects=False) as reply:
-                status = reply.status
-                await reply.content.read(MOST_READ)
-        except TimeoutError:
-            return None, f"The receiver did not answer within {self._timeout_s:g} s."
-        except (aiohttp.ClientError, OSError, ssl.SSLError, ValueError) as exc:
-            return None, refused[-1] if refused else _sentence(exc)
-        if 200 <= status < 300:
-            return status, None
-        if 300 <= status < 400:
-            return status, f"The receiver answered {status}: redirects are not followed. Register the final address."
-        return status, f"The receiver answered {status}."
+            target = _target(url)
+        except ValueError:
+            self._loop.call_soon(land, None, "The receiver's address is not valid.")
+            return
+        head = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        data = f"{target.head}{head}content-length: {len(body)}\r\n\r\n".encode() + body
+        request = _Request(target, data, land)
+        self._under_way.add(request)
+        request.timer = self._loop.call_later(self._timeout_s, self._late, request)
+        kept = self._idle.get(target[:3])
+        while kept:
+            connection = kept.pop()
+            if connection.is_open:
+                connection.begin(request)
+                return
+        self.again(request)
+
+    def again(self, request: _Request) -> None:
+        """On a connection of its own."""
+        request.connecting = asyncio.ensure_future(self._connect(request))
+
+    def land(self, request: _Request, status: int | None, error: str | None) -> None:
+        """A request has come to its end."""
+        land, request.land = request.land, None
+        self._under_way.discard(request)
+        if request.timer is not None:
+            request.timer.cancel()
+        if land is not None:
+            land(status, error)
+
+    def _late(self, request: _Request) -> None:
+        self._cut(request)
+        self.land(request, None, f"The receiver did not answer within {self._timeout_s:g} s.")
+
+    @staticmethod
+    def _cut(request: _Request) -> None:
+        if request.connecting is not None:
+            request.connecting.cancel()
+        if request.connection is not None:
+            request.connection._request = None
+            request.connection.transport.abort()
+
+    # ------------------------------------------------------------ connections
+
+    async def _connect(self, request: _Request) -> None:
+        refused: list[str] = []
+        try:
+            connection = await self._open(request.target, refused)
+        except (OSError, ssl.SSLError, ValueError) as exc:
+            self.land(request, None, refused[-1] if refused else _sentence(exc))
+        else:
+            connection.begin(request)
+
+    async def _open(self, target: _Target, refused: list[str]) -> _Connection:
+        """A new connection. Raises OSError, ssl.SSLError, ValueError; why an address may not be, goes to `refused`."""
+
+        def made(address_info: Any) -> socket.socket:
+            family, kind, protocol, _, where = address_info
+            address = ipaddress.ip_address(str(where[0]).partition("%")[0])
+            if not self._receivers.allows(address):
+                refused.append(refusal(address))
+                raise PermissionError
+            return socket.socket(family, kind, protocol)
+
+        if target.is_tls and self._tls is None:
+            self._tls = await asyncio.to_thread(ssl.create_default_context)
+        infos = await self._loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        sock = await start_connection(
+            infos, happy_eyeballs_delay=NEXT_ADDRESS_S, interleave=1, loop=self._loop, socket_factory=made
+        )
+        try:
+            _, connection = await self._loop.create_connection(
+                lambda: _Connection(self, target),
+                sock=sock,
+                ssl=self._tls if target.is_tls else None,
+                server_hostname=target.host if target.is_tls else None,
+            )
+        except BaseException:
+            sock.close()
+            raise
+        return connection
+
+    def keep(self, connection: _Connection) -> None:
+        """For the next request to the same receiver."""
+        connection.since = self._loop.time()
+        self._idle.setdefault(connection.target[:3], []).append(connection)
+        if self._tidying is None:
+            self._tidying = self._loop.call_later(KEPT_S, self._tidy)
+
+    def forget(self, connection: _Connection) -> None:
+        """It was closed while it was kept."""
+        kept = self._idle.get(connection.target[:3], [])
+        if connection in kept:
+            kept.remove(connection)
+
+    def _tidy(self) -> None:
+        """Close what was not used for long."""
+        before = self._loop.time() - KEPT_S / 2
+        for key, kept in list(self._idle.items()):
+            for connection in kept:
+                if connection.since < before:
+                    connection.transport.close()
+            self._idle[key] = [one for one in kept if one.since >= before]
+            if not self._idle[key]:
+                del self._idle[key]
+        self._tidying = self._loop.call_later(KEPT_S / 2, self._tidy) if self._idle else None
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        """Cut everything. Requests that are under way land no more."""
+        requests, self._under_way = self._under_way, set()
+        for request in requests:
+            request.land = None
+            if request.timer is not None:
+                request.timer.cancel()
+            self._cut(request)
+        for connection in [one for kept in self._idle.values() for one in kept]:
+            connection.transport.abort()
+        self._idle.clear()
+        if self._tidying is not None:
+            self._tidying.cancel()
+        connecting = [request.connecting for request in requests if request.connecting is not None]
+        await asyncio.gather(*connecting, return_exceptions=True)
+        await asyncio.sleep(0)  # transports end in the loop's next round
 
 
-def _sentence(error: BaseException) -> str:
+def _verdict(status: int | None) -> str | None:
+    """Why an answer counts as failed."""
+    assert status is not None
+    if 200 <= status < 300:
+        return None
+    if 300 <= status < 400:
+        return f"The receiver answered {status}: redirects are not followed. Register the final address."
+    return f"The receiver answered {status}."
+
+
+def _sentence(error: Exception) -> str:
     """Without the address, which may hold a secret."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError | socket.gaierror):
+    if isinstance(error, socket.gaierror | UnicodeError):
         return "The receiver's name cannot be resolved."
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError | ssl.SSLError):
+    if isinstance(error, ssl.SSLError):
         return "The receiver's certificate is not valid, or it does not speak TLS."
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionRefusedError):
-        return "Nothing answers at the receiver's address."
-    return f"The connection to the receiver broke ({type(error).__name__})."
+    return "Nothing answers at the receiver's address."
