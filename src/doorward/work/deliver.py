@@ -4,8 +4,9 @@ Which rows: due deliveries of webhooks that are not disabled. Woken by the bell 
 poll. If it dies half way: what was sent and not written down is sent again. One process does it (see 0007).
 
 Every webhook has a lane of its own, started when something is due there, ended when nothing is: so many requests at a
-time, begun in order. What came of them is written down for all lanes together. Where try after try fails, a lane narrows to one request at a time with growing pauses in between,
-so that a dead receiver costs next to nothing, and a receiver that is back is noticed soon.
+time, begun in order. What came of them is written down for all lanes together. Where try after try fails, a lane
+narrows to one request at a time with growing pauses in between, so that a dead receiver costs next to nothing, and a
+receiver that is back is noticed soon.
 """
 
 import asyncio
