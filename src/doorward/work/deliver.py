@@ -63,8 +63,10 @@ class _Lane:
     """Deliveries that are on their way, or came back and are not written down yet."""
     webhook: WebhookRow | None = None
     """As it was last read; None: it is gone."""
+    may_be_more: bool = True
+    """Something may be due that was not fetched."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
-    """Something has landed, or was written down."""
+    """Something has landed, was written down, or may be due."""
 
     @property
     def is_open(self) -> bool:
@@ -116,7 +118,11 @@ class Deliverer:
             try:
                 now = core.clock.now()
                 for workspace_id, webhook_id in await deliveries.webhooks_due(core.db.read, now):
-                    if webhook_id not in self._busy:
+                    if webhook_id in self._busy:
+                        if lane := self._lanes.get(webhook_id):
+                            lane.may_be_more = True
+                            lane.wake.set()
+                    else:
                         task = asyncio.ensure_future(self._serve(workspace_id, webhook_id))
                         self._busy[webhook_id] = task
                         task.add_done_callback(lambda _, key=webhook_id: self._served(key))  # type: ignore[misc]
@@ -157,9 +163,9 @@ class Deliverer:
 
     async def _send_all(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
         core = self._core
-        lane.webhook = await store.get(core.db.read, workspace_id, webhook_id)
+        lane.webhook, lane.may_be_more = await store.get(core.db.read, workspace_id, webhook_id), True
         while lane.is_open:
-            if not lane.ahead and len(lane.known) < UNWRITTEN:
+            if lane.may_be_more and not lane.ahead and len(lane.known) < UNWRITTEN:
                 await self._look_ahead(workspace_id, webhook_id, lane)
             while lane.ahead and lane.flying < lane.width and len(lane.known) < UNWRITTEN:
                 if self._ending.is_set() or (self._places.locked() and lane.flying):
@@ -193,8 +199,10 @@ class Deliverer:
 
     async def _look_ahead(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
         """Fetch what is due, with its text; several webhooks send the same."""
-        core = self._core
-        for row in await deliveries.due(core.db.read, workspace_id, webhook_id, core.clock.now(), PART, lane.known):
+        core, lane.may_be_more = self._core, False
+        rows = await deliveries.due(core.db.read, workspace_id, webhook_id, core.clock.now(), PART, lane.known)
+        lane.may_be_more |= len(rows) == PART
+        for row in rows:
             text = self._texts.get(row.event_id)
             if text is None:
                 found = await event_store.get(core.db.read, workspace_id, row.event_id)
