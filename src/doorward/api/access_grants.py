@@ -1,12 +1,13 @@
 """`/access_grants/*`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Gt, MinLen
 from msgspec import UNSET
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import page, related
+from doorward.api.absent import empty
 from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
@@ -24,16 +25,6 @@ from doorward.wire.batch import GrantBatch
 from doorward.wire.reply import Pagination
 
 PAGE = 500
-RELATED = (
-    "spaces",
-    "devices",
-    "acs_entrances",
-    "connected_accounts",
-    "acs_systems",
-    "user_identities",
-    "acs_access_groups",
-    "access_methods",
-)
 Related = Literal[
     "spaces",
     "devices",
@@ -44,6 +35,7 @@ Related = Literal[
     "acs_access_groups",
     "access_methods",
 ]
+RELATED: tuple[str, ...] = get_args(Related)
 Name = Annotated[str, StringConstraints(max_length=255)]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,9}$")]
 
@@ -378,18 +370,14 @@ async def get_unmanaged(_req: Request, p: ById) -> dict[str, Any]:
     raise AccessGrantNotFound(data={"access_grant_id": p.access_grant_id})
 
 
-@route(
+empty(
     "/access_grants/unmanaged/list",
+    "List access grants that access control systems made",
+    ListUnmanaged,
     auth="AKR",
-    returns={"access_grants": list[AccessGrant], "pagination": Pagination},
     pages=PAGE,
-    has_none=True,
+    access_grants=list[AccessGrant],
 )
-async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
-    """List access grants that access control systems made: this server has none."""
-    req.narrow(Where())  # there is nothing to be narrowed
-    page.start(req, p.page_cursor)
-    return {"access_grants": [], "pagination": page.page(req, False, None)}
 
 
 class UpdateUnmanaged(ById):

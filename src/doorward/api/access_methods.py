@@ -1,10 +1,11 @@
 """`/access_methods/*`."""
 
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, get_args
 
 from annotated_types import Gt
 
 from doorward.api import access_grants, page, related
+from doorward.api.absent import empty
 from doorward.api.params import Id, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
@@ -20,16 +21,6 @@ from doorward.wire.reply import Pagination
 
 PAGE = 500
 MOST = 10_000
-RELATED = (
-    "spaces",
-    "devices",
-    "acs_entrances",
-    "access_grants",
-    "access_methods",
-    "instant_keys",
-    "client_sessions",
-    "acs_credentials",
-)
 Related = Literal[
     "spaces",
     "devices",
@@ -40,6 +31,7 @@ Related = Literal[
     "client_sessions",
     "acs_credentials",
 ]
+RELATED: tuple[str, ...] = get_args(Related)
 
 
 class ById(Params):
@@ -266,8 +258,10 @@ class ListUnmanaged(Params):
     """Only those of access grants to this space."""
 
 
-@route("/access_methods/unmanaged/list", auth="AKR", returns={"access_methods": list[AccessMethod]}, has_none=True)
-async def list_unmanaged(req: Request, _p: ListUnmanaged) -> dict[str, Any]:
-    """List access methods that access control systems made: this server has none."""
-    req.narrow(Where())  # there is nothing to be narrowed
-    return {"access_methods": []}
+empty(
+    "/access_methods/unmanaged/list",
+    "List access methods that access control systems made",
+    ListUnmanaged,
+    auth="AKR",
+    access_methods=list[AccessMethod],
+)

@@ -5,7 +5,7 @@ from typing import Any
 
 from doorward.api import devices
 from doorward.api.request import Request
-from doorward.core import accounts, grant_progress, granted, spaces, user_identities
+from doorward.core import accounts, granted, spaces, user_identities
 from doorward.store import access_grants as grant_store
 from doorward.store import connected_accounts
 from doorward.store import devices as device_store
@@ -37,11 +37,7 @@ async def devices_of(req: Request, device_ids: Sequence[str]) -> Any:
 
 async def accounts_of(req: Request, device_ids: Sequence[str], account_ids: Sequence[str] = ()) -> list[Any]:
     """These accounts, and those of these devices."""
-    wanted = set(account_ids)
-    for device_id in device_ids:
-        device = await device_store.get(req.db, req.workspace_id, device_id)
-        if device is not None:
-            wanted.add(device.connected_account_id)
+    wanted = {*account_ids, *await device_store.accounts_of(req.db, req.workspace_id, device_ids)}
     where = Where()
     where.add("workspace_id = {}", req.workspace_id)
     req.narrow(where, account="connected_account_id")
@@ -61,7 +57,7 @@ async def spaces_of(req: Request, space_ids: Sequence[str]) -> list[Any]:
 async def of_grants(req: Request, rows: Sequence[GrantRow], names: Sequence[str]) -> dict[str, Any]:
     """Those of the lists that are about access grants."""
     ids = [row.access_grant_id for row in rows]
-    doors = sorted({one for row in rows for one in await grant_progress.device_ids(req.db, row)})
+    doors = sorted({device_id for _, device_id in await grant_store.doors(req.db, req.workspace_id, ids)})
     found: dict[str, Any] = {}
     if "spaces" in names:
         places = await grant_store.places(req.db, req.workspace_id, ids, "spaces")

@@ -1,6 +1,6 @@
 """`/spaces/*`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Gt
 from pydantic import BaseModel, ConfigDict, StringConstraints
@@ -22,8 +22,8 @@ from doorward.wire.reply import Pagination
 from doorward.wire.space import Space
 
 PAGE = 500
-RELATED = ("spaces", "devices", "acs_entrances", "connected_accounts", "acs_systems", "access_methods")
 Related = Literal["spaces", "devices", "acs_entrances", "connected_accounts", "acs_systems", "access_methods"]
+RELATED: tuple[str, ...] = get_args(Related)
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Text = Annotated[str, StringConstraints(max_length=500)]
 

@@ -7,6 +7,7 @@ from annotated_types import Gt
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import page, related
+from doorward.api.absent import empty
 from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
@@ -302,18 +303,14 @@ async def get_unmanaged(_req: Request, p: ById) -> dict[str, Any]:
     raise UserIdentityNotFound(data={"user_identity_id": p.user_identity_id})
 
 
-@route(
+empty(
     "/user_identities/unmanaged/list",
+    "List people that access control systems know and nobody manages",
+    ListUnmanaged,
     auth="AC",
-    returns={"user_identities": list[UserIdentity], "pagination": Pagination},
     pages=PAGE,
-    has_none=True,
+    user_identities=list[UserIdentity],
 )
-async def list_unmanaged(req: Request, p: ListUnmanaged) -> dict[str, Any]:
-    """List people that access control systems know and nobody manages: this server has none."""
-    req.narrow(Where())  # there is nothing to be narrowed
-    page.start(req, p.page_cursor)
-    return {"user_identities": [], "pagination": page.page(req, False, None)}
 
 
 class UpdateUnmanaged(ById):

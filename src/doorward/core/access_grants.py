@@ -3,9 +3,9 @@
     grant ──▶ methods ──▶ of mode `code`: one PIN, and an access code on each door
 
 The doors are the devices that the grant names, and those in the spaces that it names. Everything is made in the
-transaction that asks for it, by the rules of access codes; their engine does the rest, and calls back, in the
-transaction that writes down what a device holds, `is_held` and `is_gone`. So a method is issued when the last door has
-its code, and a grant is gone when the last door has let go, whatever dies in between.
+transaction that asks for it, by the rules of access codes; their engine does the rest, and calls `grant_progress` back,
+in the transaction that writes down what a device holds. So a method is issued when the last door has its code, and a
+grant is gone when the last door has let go, whatever dies in between.
 
 A PIN that is asked for and is not free on one of the doors is replaced by another one on all of them, and the grant
 says so. What cannot be done on a door because of that door stands as a warning; the others are done.

@@ -16,7 +16,6 @@ from doorward.core.events import emit
 from doorward.errors import AccessGrantNotFound, AccessMethodNotFound
 from doorward.store import access_codes as code_store
 from doorward.store import access_grants as store
-from doorward.store import spaces as space_store
 from doorward.store.access_codes import CodeRow
 from doorward.store.access_grants import GrantRow, MethodRow
 from doorward.store.db import Reader, Tx
@@ -56,10 +55,8 @@ async def space_ids(read: Reader, row: GrantRow) -> list[str]:
 
 
 async def device_ids(read: Reader, row: GrantRow) -> list[str]:
-    """Its doors: managed devices that it names, or that are in its spaces."""
-    found = {one for _, one in await store.places(read, row.workspace_id, [row.access_grant_id], "devices")}
-    found |= set(await space_store.device_ids(read, row.workspace_id, await space_ids(read, row)))
-    return sorted(found)
+    """Its doors: devices that it names, or that are in its spaces."""
+    return [one for _, one in await store.doors(read, row.workspace_id, [row.access_grant_id])]
 
 
 def requests_of(core: Core, row: GrantRow) -> list[tuple[str, str | None, int]]:

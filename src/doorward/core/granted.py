@@ -12,10 +12,10 @@ from doorward.core.context import Core
 from doorward.core.pins import pin_of
 from doorward.store import access_codes, user_identities
 from doorward.store import access_grants as store
-from doorward.store import spaces as space_store
 from doorward.store.access_codes import CodeRow
 from doorward.store.access_grants import GrantRow, MethodRow
 from doorward.store.db import Reader
+from doorward.store.user_identities import IdentityRow
 from doorward.wire.access_grant import AccessGrant, AccessMethod, RequestedMethod
 from doorward.wire.time import iso, iso_or_none
 
@@ -48,26 +48,35 @@ async def grants(core: Core, read: Reader, rows: Sequence[GrantRow]) -> list[Acc
     for grant_id, space_id in await store.places(read, workspace_id, ids, "spaces"):
         spaces[grant_id].append(space_id)
     doors: defaultdict[str, set[str]] = defaultdict(set)
-    for grant_id, device_id in await store.places(read, workspace_id, ids, "devices"):
+    for grant_id, device_id in await store.doors(read, workspace_id, ids):
         doors[grant_id].add(device_id)
-    for grant_id, some in spaces.items():
-        doors[grant_id] |= set(await space_store.device_ids(read, workspace_id, some))
+    people = {
+        one.user_identity_id: one
+        for one in await user_identities.find_all(read, workspace_id, {row.user_identity_id for row in rows})
+    }
     return [
-        await _grant(core, read, row, methods[row.access_grant_id], codes, spaces[row.access_grant_id], doors)
+        _grant(
+            core,
+            row,
+            people.get(row.user_identity_id),
+            methods[row.access_grant_id],
+            codes,
+            spaces[row.access_grant_id],
+            doors[row.access_grant_id],
+        )
         for row in rows
     ]
 
 
-async def _grant(
+def _grant(
     core: Core,
-    read: Reader,
     row: GrantRow,
+    person: IdentityRow | None,
     methods: list[MethodRow],
     codes: dict[str, list[CodeRow]],
     space_ids: list[str],
-    doors: dict[str, set[str]],
+    doors: set[str],
 ) -> AccessGrant:
-    person = await user_identities.find(read, row.workspace_id, "user_identity_id", row.user_identity_id)
     asked = grant_progress.requests_of(core, row)
     name = row.name or (f"Access of {person.full_name}" if person and person.full_name else "Access")
     return AccessGrant(
@@ -96,7 +105,7 @@ async def _grant(
         access_method_ids=[m.access_method_id for m in methods],
         pending_mutations=_moving(core, row, methods, codes),
         errors=_errors(row),
-        warnings=_warnings(core, row, methods, codes, doors[row.access_grant_id]),
+        warnings=_warnings(core, row, methods, codes, doors),
         created_at=iso(row.created_at),
     )
 

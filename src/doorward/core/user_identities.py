@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.core import access_grants, devices, grant_progress
+from doorward.core import access_grants, devices
 from doorward.core.context import Core
 from doorward.core.events import emit
 from doorward.errors import InvalidInput, UserIdentityNotFound
@@ -158,10 +158,9 @@ async def take(tx: Tx, workspace_id: str, user_identity_id: str, device_id: str)
 async def reachable(read: Reader, row: IdentityRow) -> list[str]:
     """Devices that were given to them, and those that their access grants lead to."""
     found = set(await store.device_ids(read, row.workspace_id, row.user_identity_id))
-    for grant in await grant_store.of_identity(read, row.workspace_id, row.user_identity_id):
-        if grant.is_wanted:
-            found |= set(await grant_progress.device_ids(read, grant))
-    return sorted(found)
+    grants = await grant_store.of_identity(read, row.workspace_id, row.user_identity_id)
+    wanted = [grant.access_grant_id for grant in grants if grant.is_wanted]
+    return sorted(found.union(one for _, one in await grant_store.doors(read, row.workspace_id, wanted)))
 
 
 def display_name(row: IdentityRow) -> str:

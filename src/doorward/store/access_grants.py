@@ -120,6 +120,20 @@ async def places(
     return [(row[0], row[1]) for row in rows]
 
 
+async def doors(read: Reader, workspace_id: str, access_grant_ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Grants and their doors: devices that they name, or that are in their spaces; each once, in their order."""
+    where = Where()
+    where.add("g.workspace_id = {}", workspace_id)
+    where.any_of("g.access_grant_id", access_grant_ids)
+    rows = await read.all(
+        f"SELECT g.access_grant_id, g.device_id FROM access_grant_devices g WHERE {where} "
+        "UNION SELECT g.access_grant_id, m.device_id FROM access_grant_spaces g JOIN space_devices m "
+        f"ON m.workspace_id = g.workspace_id AND m.space_id = g.space_id WHERE {where} ORDER BY 1, 2",
+        *where.args,
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 async def of_place(read: Reader, workspace_id: str, place: Place, place_id: str) -> list[GrantRow]:
     """Grants that are wanted and name a device, or a space."""
     table, column = _TABLES[place]

@@ -1,5 +1,6 @@
 """Devices."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -106,6 +107,15 @@ async def version_page(read: Reader, where: Where, limit: int) -> list[Version]:
         *where.args,
     )
     return [Version(*row) for row in rows]
+
+
+async def accounts_of(read: Reader, workspace_id: str, device_ids: Sequence[str]) -> list[str]:
+    """Ids of the accounts of these devices."""
+    where = Where()
+    where.add("workspace_id = {}", workspace_id)
+    where.any_of("device_id", device_ids)
+    rows = await read.all(f"SELECT DISTINCT connected_account_id FROM devices WHERE {where}", *where.args)
+    return [row[0] for row in rows]
 
 
 async def see_many(read: Reader, workspace_id: str, device_ids: list[str]) -> list[SeenDevice]:

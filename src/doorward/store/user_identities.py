@@ -1,6 +1,6 @@
 """User identities."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -31,6 +31,14 @@ async def find(read: Reader, workspace_id: str, column: str, value: str) -> Iden
     """By its id, key, address or number, whether it was merged or not."""
     row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND {column} = $2", workspace_id, value)
     return IdentityRow(*row) if row else None
+
+
+async def find_all(read: Reader, workspace_id: str, user_identity_ids: Collection[str]) -> list[IdentityRow]:
+    """By their ids, whether they were merged or not."""
+    where = Where()
+    where.add("workspace_id = {}", workspace_id)
+    where.any_of("user_identity_id", sorted(user_identity_ids))
+    return [IdentityRow(*row) for row in await read.all(f"{_SELECT} WHERE {where}", *where.args)]
 
 
 async def merged(read: Reader, workspace_id: str, user_identity_ids: Sequence[str]) -> list[IdentityRow]:

@@ -95,6 +95,11 @@ class _Connection(asyncio.Protocol):
         self._status, self._read, self._has_heard = None, 0, False
         self.transport.write(request.data)
 
+    def drop(self) -> None:
+        """Whatever still comes, nobody waits for it."""
+        self._request = None
+        self.transport.abort()
+
     @property
     def is_open(self) -> bool:
         return not self.transport.is_closing()
@@ -207,8 +212,7 @@ class Poster:
         if request.connecting is not None:
             request.connecting.cancel()
         if request.connection is not None:
-            request.connection._request = None
-            request.connection.transport.abort()
+            request.connection.drop()
 
     # ------------------------------------------------------------ connections
 
