@@ -332,9 +332,8 @@ QUESTIONS = [
 ]
 
 
-def measure(figures: Figures, many: int, rounds: int, seconds: float, only: list[str]) -> None:
+def measure(figures: Figures, asked: list[Question], many: int, rounds: int, seconds: float) -> None:
     """Every question to both stores, in turns."""
-    asked = [one for one in QUESTIONS if any(text in f"{one.path} {one.about}" for text in only)]
     found: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="doorward-bench-") as name:
         folder = Path(name)
@@ -377,11 +376,16 @@ def main() -> int:
     options.add_argument("--quick", action="store_true", help="a look, no figures")
     options.add_argument("--rows", type=int, default=1_000_000, help="of each kind")
     options.add_argument("--rounds", type=int, default=3, help="how often each is asked; the median counts")
-    options.add_argument("--only", nargs="*", default=[""], help="only lists and filters with one of these texts")
+    options.add_argument(
+        "--only", nargs="+", default=[""], metavar="TEXT", help="only lists and filters with one of these texts"
+    )
     options.add_argument(
         "--json", type=Path, default=HERE.parent / ".cache" / "bench-lists.json", help="where the numbers go"
     )
     given = options.parse_args()
+    asked = [one for one in QUESTIONS if any(text in f"{one.path} {one.about}" for text in given.only)]
+    if not asked or given.rounds < 1:  # before a store is filled for a quarter of an hour
+        options.error("there is nothing to measure: no list has such a text, or there are no rounds")
     seconds = 1.0
     if given.quick:
         seconds, given.rounds, given.rows = 0.3, 1, min(given.rows, 20_000)
@@ -390,7 +394,7 @@ def main() -> int:
     numbers: Figures = {}
     say(f"Measuring lists with {given.rows:,} rows of each kind, and with {FEW:,}")
     try:
-        measure(numbers, given.rows, given.rounds, seconds, given.only)
+        measure(numbers, asked, given.rows, given.rounds, seconds)
     except Failed as exc:
         say(f"  it did not work: {exc}")
         return 1
