@@ -25,8 +25,8 @@ PATIENCE_S = 40.0
 QUIET_TURNS = 8
 """Turns of the loop without anything to do, after which there is nothing."""
 SOON_S = 0.05
-REST_S = 2.0
-"""What takes longer is not waited for."""
+REST_S = 15.0
+"""What takes longer is not waited for. A disk that is written to by others too can stall for seconds."""
 EMAIL = "jane@example.com"
 SINCE = "2000-01-01T00:00:00Z"
 DAY_S = 86_400
