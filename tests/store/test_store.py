@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,29 @@ async def test_a_transaction_on_sqlite_may_wait_for_nothing_else(tmp_path: Path)
     await db.close()
     with pytest.raises(StoreUnavailable):
         await db.write(add, "late")
+
+
+async def test_a_long_write_among_others_does_not_hold_up_the_loop(tmp_path: Path) -> None:
+    db = await open_store(tmp_path, None, clock=CLOCK)
+    started, begin, seen = threading.Event(), threading.Event(), threading.Event()
+
+    async def hold(tx: Tx) -> bool:
+        started.set()
+        return begin.wait(10)
+
+    async def long(tx: Tx) -> bool:
+        await add(tx, "long")
+        return seen.wait(10)  # what only the loop can do, while this is under way
+
+    first = asyncio.ensure_future(db.write(hold))
+    assert await asyncio.to_thread(started.wait, 10)
+    group = [asyncio.ensure_future(one) for one in (db.write(add, "a"), db.write(long), db.write(add, "b"))]
+    await asyncio.sleep(0)
+    begin.set()
+    await first
+    asyncio.get_running_loop().call_later(0.1, seen.set)
+    assert await asyncio.gather(*group) == ["a", True, "b"]
+    await db.close()
 
 
 async def test_a_second_owner_is_refused_and_a_guest_is_not(tmp_path: Path, database_url: str | None) -> None:

@@ -3,7 +3,9 @@
 Reads are short and indexed (5 µs for a row), so a hop to another thread would cost ten times what it saves. Writes
 queue up for the writer thread, which takes all that wait, runs each in a savepoint, and commits them with one fsync
 (`synchronous=FULL`): whoever is answered is on disk, in the log; `store.checkpoint` moves it on into the file. A
-failing function rolls back alone; a failing commit fails all of its group. Two processes never serve the same file:
+failing function rolls back alone; a failing commit fails all of its group. While a group of several is run, the event
+loop stands still for a moment: at every statement the writer lets go of the interpreter, and with a busy loop beside it
+it would wait five times as long as it works. Two processes never serve the same file:
 the first holds a lock on `<name>.lock` while it lives. Short writes of the command line (a new API key) go in between
 by SQLite's own locking.
 """
@@ -39,6 +41,10 @@ BROKEN = {
 }
 GROUP = 256
 """Functions in one commit at most: bounds how long the first of them waits."""
+TOGETHER = 3
+"""From so many functions in a group the loop stands still for them. One alone seldom has a busy loop beside it."""
+STILL_S = 0.02
+"""At most: a long piece of work, or a slow disk, is nobody else's."""
 
 
 class SqliteDialect(Dialect):
@@ -219,8 +225,12 @@ class SqliteDatabase:
         con = self._writing
         try:
             con.execute("BEGIN IMMEDIATE")
-            for job in group:
-                self._run(con, job)
+            working = threading.Lock()
+            with working:
+                if len(group) >= TOGETHER:
+                    self._loop.call_soon_threadsafe(_stand_still, working)
+                for job in group:
+                    self._run(con, job)
             con.execute("COMMIT")
             self._checkpoints.note(con.total_changes)
         except sqlite3.Error as exc:
@@ -243,6 +253,12 @@ class SqliteDatabase:
             job.error = exc
             con.execute("ROLLBACK TO job")
         con.execute("RELEASE job")
+
+
+def _stand_still(working: threading.Lock) -> None:
+    """On the event loop: wait for the writer."""
+    if working.acquire(timeout=STILL_S):
+        working.release()
 
 
 def _settle(group: list[_Job]) -> None:
