@@ -1,6 +1,7 @@
 """Webhooks: signed, at least once, each for itself, and only where they may go."""
 
 import asyncio
+import functools
 import ipaddress
 import itertools
 import socket
@@ -20,10 +21,14 @@ from tests.support.server import World, new_workspace, serving, until
 
 from doorward.clock import Clock
 from doorward.config import Config
+from doorward.core import events
 from doorward.core.webhooks import SETTING, pauses_ms
 from doorward.networks import Networks, Receivers
 from doorward.providers.my_2n.emulator import tls
-from doorward.work.deliver import DRAIN_S
+from doorward.store import devices
+from doorward.store.db import Tx
+from doorward.wire.events.device import DeviceNameChanged
+from doorward.work.deliver import DRAIN_S, PART, WIDTH
 from doorward.work.post import Poster
 
 HERE: dict[str, Any] = {"webhook_allow": "127.0.0.0/8"}
@@ -360,6 +365,39 @@ async def test_a_slow_receiver_keeps_nobody_waiting(tmp_path: Path, database_url
         names = sorted(one.event["device_name"] for one in quick.received)
         assert names == sorted(f"Name {n}" for n in range(40))
         assert len(slow.received) <= 16
+
+
+async def test_more_than_is_kept_ready_comes_once_each_and_in_order(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url, **HERE) as world, receiver() as quick, receiver() as late:
+        late.slowness_s = 0.5
+        await world.connect()
+        webhooks = [await hook(world, one, "device.name_changed") for one in (quick, late)]
+        device = await devices.get(world.core.db.read, world.workspace.workspace_id, world.devices[0])
+        assert device is not None
+
+        async def rename(tx: Tx, first: int, count: int) -> None:
+            for number in range(first, first + count):
+                event = DeviceNameChanged(device_name=f"Name {number}", **events.about_device(device))
+                await events.emit(tx, world.core, world.workspace.workspace_id, event)
+
+        at = 0
+        for count in (1, 3, PART, 2 * PART, 7, PART):
+            await world.core.db.write(rename, at, count)
+            at += count
+            await asyncio.sleep(0.01)
+        late.slowness_s = 0.0
+        for there, webhook in zip((quick, late), webhooks, strict=True):
+            await until(functools.partial(settled, world, webhook))
+            numbers = [int(one.event["device_name"].split()[1]) for one in there.received]
+            assert sorted(numbers) == list(range(at))
+            assert max(abs(n - place) for place, n in enumerate(numbers)) <= 2 * WIDTH
+
+
+async def settled(world: World, webhook: Any) -> bool:
+    rows = await world.core.db.read.all(
+        "SELECT DISTINCT state FROM deliveries WHERE webhook_id = $1", webhook["webhook_id"]
+    )
+    return [row[0] for row in rows] == ["done"]
 
 
 async def test_what_was_not_delivered_survives_a_restart(tmp_path: Path, database_url: str | None) -> None:

@@ -170,8 +170,8 @@ async def replay(tx: Tx, core: Core, workspace_id: str, delivery_id: str) -> Del
 # ---------------------------------------------------------------- sorting
 
 
-async def sort(tx: Tx, core: Core, waiting: Sequence[OutboxRow]) -> None:
-    """From the outbox to deliveries, one for each webhook that wants the event."""
+async def sort(tx: Tx, core: Core, waiting: Sequence[OutboxRow]) -> list[DeliveryRow]:
+    """From the outbox to deliveries, one for each webhook that wants the event. What was made."""
     now = core.clock.now()
     listening: dict[str, list[tuple[WebhookRow, set[str]]]] = {}
     for row in await webhooks.of_workspaces(tx, {one.workspace_id for one in waiting}):
@@ -196,6 +196,7 @@ async def sort(tx: Tx, core: Core, waiting: Sequence[OutboxRow]) -> None:
     if made:
         await deliveries.add_many(tx, made)
     await deliveries.sorted_out(tx, waiting)
+    return made
 
 
 # ---------------------------------------------------------------- tries

@@ -65,8 +65,23 @@ class _Lane:
     """As it was last read; None: it is gone."""
     may_be_more: bool = True
     """Something may be due that was not fetched."""
+    is_looking: bool = False
+    """It is being fetched just now."""
+    fetched: set[str] = field(default_factory=set)
+    """What was fetched the last time."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Something has landed, was written down, or may be due."""
+
+    def take(self, row: DeliveryRow, text: str) -> None:
+        """A delivery that was made just now. It stands last in line: where others that are due have not been fetched
+        yet, it is fetched after them."""
+        if row.delivery_id in self.fetched:
+            return
+        if self.may_be_more or self.is_looking or len(self.ahead) >= PART:
+            self.may_be_more = True
+        else:
+            self.ahead.append((row, text))
+        self.wake.set()
 
     @property
     def is_open(self) -> bool:
@@ -119,13 +134,11 @@ class Deliverer:
                 now = core.clock.now()
                 for workspace_id, webhook_id in await deliveries.webhooks_due(core.db.read, now):
                     if webhook_id in self._busy:
-                        if lane := self._lanes.get(webhook_id):
-                            lane.may_be_more = True
-                            lane.wake.set()
+                        lane = self._lanes[webhook_id]
+                        lane.may_be_more = True
+                        lane.wake.set()
                     else:
-                        task = asyncio.ensure_future(self._serve(workspace_id, webhook_id))
-                        self._busy[webhook_id] = task
-                        task.add_done_callback(lambda _, key=webhook_id: self._served(key))  # type: ignore[misc]
+                        self._begin(workspace_id, webhook_id)
                 next_at = await deliveries.next_due_at(core.db.read)
                 if next_at is not None and next_at > now:
                     pause = min(POLL_S, (next_at - now) / 1000)
@@ -133,8 +146,24 @@ class Deliverer:
                 log.exception("delivering failed")
             await core.clock.wait(bell, pause)
 
+    async def take(self, rows: Sequence[DeliveryRow]) -> None:
+        """Deliveries that were made just now, in the order of their events: sent without being looked for."""
+        texts = [await self._text(row) for row in rows]
+        for row, text in zip(rows, texts, strict=True):
+            if row.webhook_id not in self._busy:
+                self._begin(row.workspace_id, row.webhook_id)
+            else:
+                self._lanes[row.webhook_id].take(row, text)
+
+    def _begin(self, workspace_id: str, webhook_id: str) -> None:
+        self._lanes.setdefault(webhook_id, _Lane()).may_be_more = True
+        task = self._busy[webhook_id] = asyncio.ensure_future(self._serve(workspace_id, webhook_id))
+        task.add_done_callback(lambda _: self._served(webhook_id))
+
     def _served(self, webhook_id: str) -> None:
         self._busy.pop(webhook_id, None)
+        if not (self._lanes[webhook_id].is_open or self._lanes[webhook_id].known):
+            del self._lanes[webhook_id]
         self._core.wake.ring(webhooks.BELL)  # something may have come in the last moment
 
     async def close(self) -> None:
@@ -152,7 +181,7 @@ class Deliverer:
 
     async def _serve(self, workspace_id: str, webhook_id: str) -> None:
         """Send what is due at one webhook."""
-        lane = self._lanes.setdefault(webhook_id, _Lane())
+        lane = self._lanes[webhook_id]
         try:
             await self._send_all(workspace_id, webhook_id, lane)
         except Exception:
@@ -163,7 +192,7 @@ class Deliverer:
 
     async def _send_all(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
         core = self._core
-        lane.webhook, lane.may_be_more = await store.get(core.db.read, workspace_id, webhook_id), True
+        lane.webhook = await store.get(core.db.read, workspace_id, webhook_id)
         while lane.is_open:
             if lane.may_be_more and not lane.ahead and len(lane.known) < UNWRITTEN:
                 await self._look_ahead(workspace_id, webhook_id, lane)
@@ -178,8 +207,6 @@ class Deliverer:
             lane.wake.clear()
             if lane.pause_s and not lane.flying:
                 await core.clock.wait(self._ending, lane.pause_s)
-        if not lane.known:
-            self._lanes.pop(webhook_id, None)
 
     async def _write_down(self) -> None:
         """Write down what came of requests: those of all lanes together, as each transaction has its price."""
@@ -196,21 +223,30 @@ class Deliverer:
             for one in landed:
                 one.lane.known.discard(one.row.delivery_id)
                 one.lane.wake.set()
+            if any(one.outcome.error is not None for one in landed):
+                self._core.wake.ring(webhooks.BELL)  # they are tried again at a time of their own
 
     async def _look_ahead(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
-        """Fetch what is due, with its text; several webhooks send the same."""
-        core, lane.may_be_more = self._core, False
-        rows = await deliveries.due(core.db.read, workspace_id, webhook_id, core.clock.now(), PART, lane.known)
-        lane.may_be_more |= len(rows) == PART
-        for row in rows:
-            text = self._texts.get(row.event_id)
-            if text is None:
-                found = await event_store.get(core.db.read, workspace_id, row.event_id)
-                text = "" if found is None else bytes(events.wire(core, found)).decode()
-                if len(self._texts) >= TEXTS:
-                    self._texts.clear()
-                self._texts[row.event_id] = text
-            lane.ahead.append((row, text))
+        """Fetch what is due, with its text."""
+        core, lane.may_be_more, lane.is_looking = self._core, False, True
+        try:
+            rows = await deliveries.due(core.db.read, workspace_id, webhook_id, core.clock.now(), PART, lane.known)
+            lane.fetched = {row.delivery_id for row in rows}
+            lane.may_be_more |= len(rows) == PART
+            lane.ahead.extend([(row, await self._text(row)) for row in rows])
+        finally:
+            lane.is_looking = False
+
+    async def _text(self, row: DeliveryRow) -> str:
+        """An event as it is sent; "": it is not there any more. Several webhooks are sent the same."""
+        text = self._texts.get(row.event_id)
+        if text is None:
+            found = await event_store.get(self._core.db.read, row.workspace_id, row.event_id)
+            text = "" if found is None else bytes(events.wire(self._core, found)).decode()
+            if len(self._texts) >= TEXTS:
+                self._texts.clear()
+            self._texts[row.event_id] = text
+        return text
 
     def _send(self, lane: _Lane, row: DeliveryRow, text: str) -> None:
         """Begin one request. It lands in its lane."""

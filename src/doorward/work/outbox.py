@@ -5,12 +5,14 @@ poll. If it dies half way: a part is sorted in one transaction, or not at all. O
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from doorward.core import events, webhooks
 from doorward.core.context import Core
 from doorward.store import deliveries
+from doorward.store.deliveries import DeliveryRow
 
 log = structlog.get_logger()
 
@@ -20,16 +22,15 @@ GATHER_S = 0.002
 """After a nudge: what happens together is sorted together."""
 
 
-async def run(core: Core) -> None:
-    """Until cancelled."""
+async def run(core: Core, take: Callable[[Sequence[DeliveryRow]], Awaitable[None]]) -> None:
+    """Until cancelled. `take`: whoever sends, and would find them without being told."""
     bell = core.wake.bell(events.OUTBOX)
     while True:
         bell.clear()  # before looking
         try:
             waiting = await deliveries.waiting(core.db.read, PART)
             if waiting:
-                await core.db.write(webhooks.sort, core, waiting)
-                core.wake.ring(webhooks.BELL)
+                await take(await core.db.write(webhooks.sort, core, waiting))
                 continue
         except Exception:
             log.exception("sorting events failed")
