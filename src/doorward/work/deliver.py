@@ -10,7 +10,6 @@ receiver that is back is noticed soon.
 """
 
 import asyncio
-import functools
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,7 +22,6 @@ from doorward.core.webhooks import Outcome
 from doorward.store import deliveries
 from doorward.store import events as event_store
 from doorward.store import webhooks as store
-from doorward.store.db import Tx
 from doorward.store.deliveries import DeliveryRow
 from doorward.store.webhooks import WebhookRow
 from doorward.work.post import Poster
@@ -103,7 +101,6 @@ class _Landed:
     """A request that has come back."""
 
     lane: _Lane
-    webhook: WebhookRow
     row: DeliveryRow
     outcome: Outcome
 
@@ -216,7 +213,10 @@ class Deliverer:
             self._has_landed.clear()
             landed, self._landed = self._landed, []
             try:
-                await self._core.db.write(_write_down, self._core, landed)
+                found = [(one.row, one.outcome) for one in landed]
+                now_are = await self._core.db.write(webhooks.write_down, self._core, found)
+                for one in landed:
+                    one.lane.webhook = now_are[one.row.webhook_id]
             except Exception:
                 log.exception("outcomes of deliveries were not written down: these are sent again")
                 await self._core.clock.wait(self._ending, 1.0)
@@ -259,7 +259,7 @@ class Deliverer:
             lane.flying -= 1
             lane.failures = 0 if error is None else lane.failures + 1
             took_ms = round((core.clock.monotonic() - began) * 1000)
-            self._landed.append(_Landed(lane, webhook, row, Outcome(at, took_ms, status, error)))
+            self._landed.append(_Landed(lane, row, Outcome(at, took_ms, status, error)))
             self._has_landed.set()
             lane.wake.set()
 
@@ -269,13 +269,3 @@ class Deliverer:
             land(None, "The event is not there any more.")
             return
         self._poster.post(webhook.url, text.encode(), self._signers.headers(webhook, row.event_id, text), land)
-
-
-async def _write_down(tx: Tx, core: Core, landed: Sequence[_Landed]) -> None:
-    """What came of requests, webhook by webhook."""
-    by_webhook: dict[str, list[_Landed]] = {}
-    for one in landed:
-        by_webhook.setdefault(one.webhook.webhook_id, []).append(one)
-    for found in by_webhook.values():
-        now = await webhooks.write_down(tx, core, found[0].webhook, [(one.row, one.outcome) for one in found])
-        tx.after_commit(functools.partial(setattr, found[-1].lane, "webhook", now))
