@@ -267,28 +267,26 @@ async def write_down(tx: Tx, core: Core, found: Sequence[tuple[DeliveryRow, Outc
     """What came of tries. Their webhooks, by id, as they now are (None: gone); one that has failed for days is
     disabled."""
     await deliveries.settle(tx, [after(core, delivery, outcome) for delivery, outcome in found])
-    now_are: dict[str, WebhookRow | None] = {delivery.webhook_id: None for delivery, _ in found}
-    failing_since: dict[str, int | None] = {}
-    for row in await webhooks.of_workspaces(tx, {delivery.workspace_id for delivery, _ in found}):
-        if row.webhook_id in now_are:
-            now_are[row.webhook_id], failing_since[row.webhook_id] = row, row.failing_since
+    outcomes: dict[str, list[Outcome]] = {}
     for delivery, outcome in found:
-        since = failing_since.get(delivery.webhook_id)
-        failing_since[delivery.webhook_id] = None if outcome.error is None else since or outcome.at
-    for webhook_id, current in now_are.items():
-        if current is not None and (current.failing_since or failing_since[webhook_id]):
-            now_are[webhook_id] = await _failing(tx, core, current, failing_since[webhook_id])
+        outcomes.setdefault(delivery.webhook_id, []).append(outcome)
+    now_are: dict[str, WebhookRow | None] = dict.fromkeys(outcomes)
+    for row in await webhooks.of_workspaces(tx, {delivery.workspace_id for delivery, _ in found}):
+        if row.webhook_id in outcomes:
+            now_are[row.webhook_id] = await _note_failures(tx, core, row, outcomes[row.webhook_id])
     return now_are
 
 
-async def _failing(tx: Tx, core: Core, row: WebhookRow, since: int | None) -> WebhookRow:
-    """Note since when a webhook has been failing (None: it is not), and disable it after days of that."""
-    now, disabled_at = core.clock.now(), row.disabled_at
-    if since is not None and since + core.config.webhook_disable_after * DAY_MS <= now:
+async def _note_failures(tx: Tx, core: Core, row: WebhookRow, outcomes: Sequence[Outcome]) -> WebhookRow:
+    """Since when a webhook has been failing; after days of that it is disabled. The webhook as it now is."""
+    now, failing_since, disabled_at = core.clock.now(), row.failing_since, row.disabled_at
+    for outcome in outcomes:
+        failing_since = None if outcome.error is None else failing_since or outcome.at
+    if failing_since is not None and failing_since + core.config.webhook_disable_after * DAY_MS <= now:
         disabled_at = disabled_at or now
-    if (since, disabled_at) == (row.failing_since, row.disabled_at):
+    if (failing_since, disabled_at) == (row.failing_since, row.disabled_at):
         return row
-    changed = await webhooks.change(tx, row, failing_since=since, disabled_at=disabled_at)
+    changed = await webhooks.change(tx, row, failing_since=failing_since, disabled_at=disabled_at)
     if disabled_at is not None and row.disabled_at is None:
         await events.emit(tx, core, row.workspace_id, WebhookDisabled(webhook_id=row.webhook_id))
     return changed

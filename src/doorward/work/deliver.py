@@ -1,7 +1,8 @@
 """Sends deliveries to webhooks: each at least once, the slowness of one never another's.
 
-Which rows: due deliveries of webhooks that are not disabled. Woken by the bell `deliver`, the earliest `due_at`, and a
-poll. If it dies half way: what was sent and not written down is sent again. One process does it (see 0007).
+Which rows: due deliveries of webhooks that are not disabled. `work.outbox` hands over those it has just made; the rest
+are found when the bell `deliver` rings, at the earliest `due_at`, and by a poll. If it dies half way: what was sent and
+not written down is sent again. One process does it (see 0007).
 
 Every webhook has a lane of its own, started when something is due there, ended when nothing is: so many requests at a
 time, begun in order. What came of them is written down for all lanes together. Where try after try fails, a lane
@@ -82,8 +83,9 @@ class _Lane:
         self.wake.set()
 
     @property
-    def is_open(self) -> bool:
-        return self.webhook is not None and self.webhook.disabled_at is None
+    def receiver(self) -> WebhookRow | None:
+        """The webhook, unless it is gone or disabled."""
+        return None if self.webhook is None or self.webhook.disabled_at is not None else self.webhook
 
     @property
     def width(self) -> int:
@@ -159,7 +161,8 @@ class Deliverer:
 
     def _served(self, webhook_id: str) -> None:
         self._busy.pop(webhook_id, None)
-        if not (self._lanes[webhook_id].is_open or self._lanes[webhook_id].known):
+        lane = self._lanes[webhook_id]
+        if lane.receiver is None and not lane.known:
             del self._lanes[webhook_id]
         self._core.wake.ring(webhooks.BELL)  # something may have come in the last moment
 
@@ -190,14 +193,14 @@ class Deliverer:
     async def _send_all(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
         core = self._core
         lane.webhook = await store.get(core.db.read, workspace_id, webhook_id)
-        while lane.is_open:
+        while (webhook := lane.receiver) is not None:
             if lane.may_be_more and not lane.ahead and len(lane.known) < UNWRITTEN:
                 await self._look_ahead(workspace_id, webhook_id, lane)
             while lane.ahead and lane.flying < lane.width and len(lane.known) < UNWRITTEN:
                 if self._ending.is_set() or (self._places.locked() and lane.flying):
                     break
                 await self._places.acquire()
-                self._send(lane, *lane.ahead.popleft())
+                self._send(lane, webhook, *lane.ahead.popleft())
             if not lane.known:
                 return
             await lane.wake.wait()
@@ -248,10 +251,9 @@ class Deliverer:
             self._texts[row.event_id] = text
         return text
 
-    def _send(self, lane: _Lane, row: DeliveryRow, text: str) -> None:
+    def _send(self, lane: _Lane, webhook: WebhookRow, row: DeliveryRow, text: str) -> None:
         """Begin one request. It lands in its lane."""
-        core, webhook = self._core, lane.webhook
-        assert webhook is not None
+        core = self._core
         began, at = core.clock.monotonic(), core.clock.now()
 
         def land(status: int | None, error: str | None) -> None:
