@@ -94,6 +94,9 @@ _6TO4: Final = ipaddress.IPv6Network("2002::/16")
 _SPECIAL: Final = (*_NEVER, *_LINK_LOCAL)
 
 
+RECEIVERS_SETTING: Final = "DOORWARD_WEBHOOK_ALLOW"
+
+
 @dataclass(frozen=True, slots=True)
 class Receivers:
     """Where webhooks may be: everywhere on the Internet, and in the networks that an operator names.
@@ -111,6 +114,14 @@ class Receivers:
         if plain.is_global and not plain.is_multicast and not is_special:
             return True
         return self.named.names(plain, _SPECIAL)
+
+    @staticmethod
+    def refusal(address: IpAddress) -> str:
+        """Why nothing is sent there, and what to do."""
+        return (
+            f"{address} is not on the Internet. If the receiver is meant to be there, name its network in "
+            f"{RECEIVERS_SETTING}, e.g. {RECEIVERS_SETTING}={address}/{address.max_prefixlen}"
+        )
 
 
 def _inner(address: IpAddress) -> IpAddress:

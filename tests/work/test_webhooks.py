@@ -22,14 +22,14 @@ from tests.support.server import World, new_workspace, serving, until
 from doorward.clock import Clock
 from doorward.config import Config
 from doorward.core import events
-from doorward.core.webhooks import SETTING, pauses_ms
-from doorward.networks import Networks, Receivers
+from doorward.core.webhooks import pauses_ms
+from doorward.networks import RECEIVERS_SETTING, Networks, Receivers
 from doorward.providers.my_2n.emulator import tls
 from doorward.store import devices
 from doorward.store.db import Tx
 from doorward.wire.events.device import DeviceNameChanged
 from doorward.work.deliver import DRAIN_S, PART, WIDTH
-from doorward.work.post import Poster
+from doorward.work.post import Letter, Poster
 
 HERE: dict[str, Any] = {"webhook_allow": "127.0.0.0/8"}
 HOOK = "/webhooks/create"
@@ -115,7 +115,7 @@ async def test_crud_and_strangers(tmp_path: Path, database_url: str | None) -> N
 async def test_an_address_that_is_not_on_the_internet_is_refused_with_the_setting(tmp_path: Path, url: str) -> None:
     async with serving(tmp_path, None) as world:
         error = await world.fail(HOOK, 400, "invalid_input", url=url)
-        assert SETTING in str(error)
+        assert RECEIVERS_SETTING in str(error)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,8 @@ async def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:
 async def post(poster: Poster, url: str) -> tuple[int | None, str | None]:
     """Send something, and wait for what comes of it."""
     future: asyncio.Future[tuple[int | None, str | None]] = asyncio.get_running_loop().create_future()
-    poster.post(url, b"{}", {}, lambda status, error: future.set_result((status, error)))
+    letter = Letter(url, "event", 1_790_000_000, (b"secret",), "{}")
+    poster.post(letter, lambda status, error: future.set_result((status, error)))
     return await future
 
 
@@ -140,7 +141,7 @@ async def test_the_socket_itself_is_guarded() -> None:
         poster = Poster(Receivers(Networks.parse("")), 5.0)
         for host in ("localhost", "127.0.0.1", "[::ffff:127.0.0.1]"):
             status, error = await post(poster, f"http://{host}:{port}")
-            assert status is None and error is not None and SETTING in error
+            assert status is None and error is not None and RECEIVERS_SETTING in error
         await poster.close()
         assert there.received == []
         poster = Poster(Receivers(Networks.parse("127.0.0.0/8")), 5.0)
@@ -394,10 +395,10 @@ async def test_more_than_is_kept_ready_comes_once_each_and_in_order(tmp_path: Pa
 
 
 async def settled(world: World, webhook: Any) -> bool:
-    rows = await world.core.db.read.all(
-        "SELECT DISTINCT state FROM deliveries WHERE webhook_id = $1", webhook["webhook_id"]
-    )
-    return [row[0] for row in rows] == ["done"]
+    """Everything that has happened was delivered there."""
+    read = world.core.db.read
+    states = await read.all("SELECT DISTINCT state FROM deliveries WHERE webhook_id = $1", webhook["webhook_id"])
+    return [row[0] for row in states] == ["done"] and not await read.all("SELECT 1 FROM outbox")
 
 
 async def test_what_was_not_delivered_survives_a_restart(tmp_path: Path, database_url: str | None) -> None:

@@ -12,18 +12,16 @@ import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from standardwebhooks.webhooks import Webhook as Signer
 
 from doorward.core import events
 from doorward.core.context import Core
 from doorward.errors import DeliveryNotFound, InvalidEventTypes, InvalidInput, WebhookNotFound
 from doorward.ids import new_id
-from doorward.networks import IpAddress, Networks, Receivers
+from doorward.networks import Networks, Receivers
 from doorward.store import deliveries, webhooks
 from doorward.store.db import Reader, Tx
 from doorward.store.deliveries import DeliveryRow, OutboxRow
@@ -34,15 +32,15 @@ from doorward.wire.events.webhook import WebhookDisabled
 from doorward.wire.time import iso, iso_or_none
 
 SECRET = "what a webhook signs with"  # noqa: S105 - what it is for, not what it is
+SECRET_PREFIX = "whsec_"  # noqa: S105 - how each begins
 ALL = "*"
 BELL = "deliver"
 MOST_OF_WORKSPACE = 100
 OLD_SECRET_MS = 24 * 3_600_000
 """How long a secret that was replaced still signs."""
 DAY_MS = 24 * 3_600_000
-MOST_SIGNERS = 1_000
+MOST_SECRETS = 1_000
 UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
-SETTING = "DOORWARD_WEBHOOK_ALLOW"
 
 
 def pauses_ms(retries: str) -> tuple[int, ...]:
@@ -52,14 +50,6 @@ def pauses_ms(retries: str) -> tuple[int, ...]:
 
 def receivers(core: Core) -> Receivers:
     return Receivers(Networks.parse(core.config.webhook_allow))
-
-
-def refusal(address: IpAddress) -> str:
-    """Why nothing is sent there, and what to do."""
-    return (
-        f"{address} is not on the Internet. If the receiver is meant to be there, name its network in {SETTING}, "
-        f"e.g. {SETTING}={address}/{address.max_prefixlen}"
-    )
 
 
 # ---------------------------------------------------------------- rules
@@ -82,7 +72,7 @@ def check_url(core: Core, url: str) -> str:
     except ValueError:
         return url
     if not receivers(core).allows(address):
-        raise InvalidInput.of("url", refusal(address))
+        raise InvalidInput.of("url", Receivers.refusal(address))
     return url
 
 
@@ -96,7 +86,7 @@ def check_types(event_types: Sequence[str]) -> str:
 
 
 def new_secret() -> str:
-    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
 async def create(tx: Tx, core: Core, workspace_id: str, url: str, event_types: Sequence[str]) -> WebhookRow:
@@ -212,36 +202,27 @@ class Outcome:
     error: str | None
 
 
-class Signers:
-    """Sign what is sent. Secrets that have been opened stay so, as each is needed for every delivery."""
+class Secrets:
+    """What webhooks sign with. Secrets that have been opened stay so, as each is needed for every delivery."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._known: dict[str, Signer] = {}
+        self._known: dict[str, bytes] = {}
 
-    def _signer(self, sealed: str) -> Signer:
+    def of(self, row: WebhookRow) -> tuple[bytes, ...]:
+        """The secret, and for a while the one before."""
+        if row.old_secret_sealed is None or row.old_secret_until <= self._core.clock.now():
+            return (self._open(row.secret_sealed),)
+        return self._open(row.secret_sealed), self._open(row.old_secret_sealed)
+
+    def _open(self, sealed: str) -> bytes:
         found = self._known.get(sealed)
         if found is None:
-            if len(self._known) >= MOST_SIGNERS:
+            if len(self._known) >= MOST_SECRETS:
                 self._known.clear()
-            found = self._known[sealed] = Signer(self._core.vault.open(sealed, SECRET))
+            text = self._core.vault.open(sealed, SECRET)
+            found = self._known[sealed] = base64.b64decode(text.removeprefix(SECRET_PREFIX))
         return found
-
-    def headers(self, row: WebhookRow, event_id: str, body: str) -> dict[str, str]:
-        """Headers that say who sent an event; Svix's names and the standard's."""
-        now = self._core.clock.now()
-        at, signature = datetime.fromtimestamp(now // 1000, UTC), self._signer(row.secret_sealed)
-        signatures, timestamp = signature.sign(event_id, at, body), str(now // 1000)
-        if row.old_secret_sealed is not None and row.old_secret_until > now:
-            signatures += " " + self._signer(row.old_secret_sealed).sign(event_id, at, body)
-        return {
-            "svix-id": event_id,
-            "svix-timestamp": timestamp,
-            "svix-signature": signatures,
-            "webhook-id": event_id,
-            "webhook-timestamp": timestamp,
-            "webhook-signature": signatures,
-        }
 
 
 def after(core: Core, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:

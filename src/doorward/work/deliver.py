@@ -25,7 +25,8 @@ from doorward.store import events as event_store
 from doorward.store import webhooks as store
 from doorward.store.deliveries import DeliveryRow
 from doorward.store.webhooks import WebhookRow
-from doorward.work.post import Poster
+from doorward.work.post import Letter
+from doorward.work.posting import Posting
 
 log = structlog.get_logger()
 
@@ -112,13 +113,13 @@ class Deliverer:
 
     def __init__(self, core: Core) -> None:
         self._core = core
-        self._poster = Poster(webhooks.receivers(core), core.config.webhook_timeout)
+        self._posting = Posting(core.config.webhook_allow, core.config.webhook_timeout)
         self._lanes: dict[str, _Lane] = {}
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
         self._ending = asyncio.Event()
         self._texts: dict[str, str] = {}
-        self._signers = webhooks.Signers(core)
+        self._secrets = webhooks.Secrets(core)
         self._landed: list[_Landed] = []
         self._has_landed = asyncio.Event()
         self._writing = asyncio.ensure_future(self._write_down())
@@ -175,7 +176,7 @@ class Deliverer:
             for task in late:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        await self._poster.close()
+        await self._posting.close()
         self._writing.cancel()
         await asyncio.gather(self._writing, return_exceptions=True)
 
@@ -270,4 +271,5 @@ class Deliverer:
         if not text:
             land(None, "The event is not there any more.")
             return
-        self._poster.post(webhook.url, text.encode(), self._signers.headers(webhook, row.event_id, text), land)
+        letter = Letter(webhook.url, row.event_id, at // 1000, self._secrets.of(webhook), text)
+        self._posting.post(letter, land)

@@ -1,4 +1,4 @@
-"""Posts events to receivers, and tells in a sentence what came of it.
+"""Posts events to receivers, signed, and tells in a sentence what came of it.
 
 Where a request may go is checked for the very socket that is about to connect (`networks.Receivers`), so neither a name
 that resolves otherwise the second time nor an address in disguise gets past it. Redirects are not followed, and nothing
@@ -12,15 +12,17 @@ import functools
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import httptools
+import msgspec
 from aiohappyeyeballs import start_connection
+from standardwebhooks.webhooks import Webhook as Signer
 from yarl import URL
 
 from doorward import __version__
-from doorward.core.webhooks import refusal
 from doorward.networks import Receivers
 
 MOST_READ = 16_384
@@ -32,6 +34,31 @@ NEXT_ADDRESS_S = 0.25
 
 Landing = Callable[[int | None, str | None], None]
 """Told the receiver's status, and why it counts as failed; no reason: it took the event."""
+
+
+class Letter(msgspec.Struct, frozen=True, array_like=True):
+    """An event for one receiver."""
+
+    url: str
+    event_id: str
+    at: int
+    """When it is sent: seconds since 1970."""
+    secrets: tuple[bytes, ...]
+    """Each signs: a secret and, for a while, the one before."""
+    body: str
+
+    def headers(self) -> dict[str, str]:
+        """Who sent it: Svix's names and the standard's."""
+        at = datetime.fromtimestamp(self.at, UTC)
+        signatures = " ".join([Signer(secret).sign(self.event_id, at, self.body) for secret in self.secrets])
+        return {
+            "svix-id": self.event_id,
+            "svix-timestamp": str(self.at),
+            "svix-signature": signatures,
+            "webhook-id": self.event_id,
+            "webhook-timestamp": str(self.at),
+            "webhook-signature": signatures,
+        }
 
 
 class _Target(NamedTuple):
@@ -159,7 +186,7 @@ class _Connection(asyncio.Protocol):
 
 
 class Poster:
-    """One for the process."""
+    """Posts letters from this process."""
 
     def __init__(self, receivers: Receivers, timeout_s: float) -> None:
         self._receivers = receivers
@@ -170,14 +197,15 @@ class Poster:
         self._tidying: asyncio.TimerHandle | None = None
         self._tls: ssl.SSLContext | None = None
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], land: Landing) -> None:
-        """Send a body, and tell what came of it, soon or after the time-out. Raises nothing."""
+    def post(self, letter: Letter, land: Landing) -> None:
+        """Send it, and tell what came of it, soon or after the time-out. Raises nothing."""
         try:
-            target = _target(url)
+            target = _target(letter.url)
         except ValueError:
             self._loop.call_soon(land, None, "The receiver's address is not valid.")
             return
-        head = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        head = "".join([f"{name}: {value}\r\n" for name, value in letter.headers().items()])
+        body = letter.body.encode()
         data = f"{target.head}{head}content-length: {len(body)}\r\n\r\n".encode() + body
         request = _Request(target, data, land)
         self._under_way.add(request)
@@ -232,7 +260,7 @@ class Poster:
             family, kind, protocol, _, where = address_info
             address = ipaddress.ip_address(str(where[0]).partition("%")[0])
             if not self._receivers.allows(address):
-                refused.append(refusal(address))
+                refused.append(self._receivers.refusal(address))
                 raise PermissionError
             return socket.socket(family, kind, protocol)
 
