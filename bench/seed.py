@@ -161,7 +161,7 @@ async def _account(tx: Tx, core: Core, workspace_id: str, site: str, units: Sequ
     offered = [OfferedDevice(unit["serial"], f"Intercom {unit['serial']}") for unit in units]
     identity = {"username": site}
     login = AccountLogin(identity, display_name=site, secret={}, devices=tuple(offered), is_direct=True)
-    terms = accounts.Terms(True, "[]", "{}", None)
+    terms = accounts.Terms(True, True, "[]", "{}", None)
     account, is_new = await accounts.connect(tx, core, workspace_id, provider, login, offered, terms, new_id())
     chosen = [
         accounts.ChosenDevice(

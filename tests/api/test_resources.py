@@ -40,8 +40,9 @@ async def test_a_device_is_renamed_and_gets_its_own_name_back(world: World) -> N
     assert "nickname" not in device and device["display_name"] == "Device 0"
     renamed = [e["device_name"] for e in await world.events() if e["event_type"] == "device.name_changed"]
     assert renamed == ["Front", "Back", "Device 0"]
-    for bad in ("", "x" * 256):
+    for bad in ("", "x" * 256, "  "):
         await world.fail("/devices/update", 400, "invalid_input", device_id=device_id, name=bad)
+        await world.fail("/devices/update", 400, "invalid_input", device_id=device_id, properties={"name": bad})
     await world.fail("/devices/update", 404, "device_not_found", device_id=NOWHERE, name="x")
 
 
@@ -58,6 +59,10 @@ async def test_metadata_is_merged_and_bounded(world: World) -> None:
         *(world.call("/devices/update", device_id=device_id, custom_metadata={f"n{n}": n}) for n in range(12))
     )
     assert len((await world.device())["custom_metadata"]) == 15, "changes at once are all kept"
+    more = {f"m{n}": n for n in range(36)}
+    await world.fail("/devices/update", 400, "invalid_input", device_id=device_id, custom_metadata=more)
+    await world.call("/devices/update", device_id=device_id, custom_metadata={**more, "n0": None})
+    assert len((await world.device())["custom_metadata"]) == 50
 
 
 async def test_a_device_is_let_go_and_taken_back(world: World) -> None:

@@ -91,7 +91,9 @@ async def create(req: Request, p: Create) -> dict[str, Any]:
         provider_category=p.provider_category,
         accepted_capabilities=list(p.accepted_capabilities) if p.accepted_capabilities else None,
         device_selection_mode=p.device_selection_mode,
-        automatically_manage_new_devices=p.automatically_manage_new_devices,
+        automatically_manage_new_devices=(
+            p.automatically_manage_new_devices if p.given("automatically_manage_new_devices") else None
+        ),
         wait_for_device_creation=p.wait_for_device_creation,
         custom_redirect_url=p.custom_redirect_url,
         custom_redirect_failure_url=p.custom_redirect_failure_url,

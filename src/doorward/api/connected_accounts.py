@@ -11,7 +11,7 @@ from doorward.api.connect_webviews import Capability
 from doorward.api.params import Id, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import accounts
+from doorward.core import accounts, metadata
 from doorward.errors import ConnectedAccountNotFound
 from doorward.store import client_sessions, spaces
 from doorward.store import connected_accounts as store
@@ -111,7 +111,7 @@ class Update(Params):
     custom_metadata: Metadata | None = None
     """Replaces the stored pairs."""
     customer_key: Id | None = None
-    """The customer it belongs to."""
+    """The customer that it and its devices will belong to. One that belongs to another customer is refused."""
     display_name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
     """Its name, for people."""
 
@@ -122,16 +122,15 @@ async def update(req: Request, p: Update) -> dict[str, Any]:
 
     async def change(tx: Tx) -> store.AccountRow:
         row = await accounts.get(tx, req.workspace_id, p.connected_account_id)
+        if p.customer_key is not None:
+            row = await accounts.give_to(tx, row, p.customer_key)
         values: dict[str, Any] = {}
         if p.accepted_capabilities is not None:
             values["accepted_capabilities_json"] = msgspec.json.encode(p.accepted_capabilities).decode()
         if p.automatically_manage_new_devices is not None:
             values["automatically_manage_new_devices"] = int(p.automatically_manage_new_devices)
         if p.custom_metadata is not None:
-            kept = {k: v for k, v in p.custom_metadata.items() if v is not None and v != ""}
-            values["custom_metadata_json"] = msgspec.json.encode(kept).decode()
-        if p.customer_key is not None:
-            values["customer_key"] = p.customer_key
+            values["custom_metadata_json"] = metadata.kept(p.custom_metadata)
         if p.display_name is not None:
             values["display_name"] = p.display_name
         return await store.change(tx, row, **values) if values else row

@@ -11,7 +11,7 @@ from doorward.api.connect_webviews import Category
 from doorward.api.params import Id, Instant, Metadata, Params, Part
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import access_codes, actions, events, grant_progress, switches
+from doorward.core import access_codes, actions, events, grant_progress, metadata, switches
 from doorward.core import devices as rules
 from doorward.errors import DeviceIsManaged, DeviceNotFound, DeviceTypeNotSupported
 from doorward.store import access_codes as code_store
@@ -323,6 +323,10 @@ async def list_device_providers(req: Request, p: Providers) -> dict[str, Any]:
 # ---------------------------------------------------------------- update
 
 
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"\S")]
+"""Of a device, for people."""
+
+
 class TwoN(BaseModel):
     """Settings of a 2N intercom."""
 
@@ -337,7 +341,7 @@ class Properties(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True)
 
-    name: str | None = None
+    name: Name | None = None
     """Its new name; null: the device's own."""
     two_n_metadata: TwoN | None = None
     """An extension of Doorward: settings of a 2N intercom."""
@@ -354,16 +358,10 @@ class Update(Params):
     """Added to the stored pairs; null removes a key."""
     is_managed: bool = True
     """False: stop managing it."""
-    name: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    name: Name | None = None
     """Its new name; null: the device's own."""
     properties: Properties | None = None
     """Older place of `name`, and settings of the device's brand."""
-
-
-def merged(metadata_json: str, given: dict[str, Any]) -> str:
-    """Metadata with pairs added; null or an empty text removes a key."""
-    pairs = {**msgspec.json.decode(metadata_json), **given}
-    return msgspec.json.encode({k: v for k, v in pairs.items() if v is not None and v != ""}).decode()
 
 
 @route("/devices/update", auth="ACK")
@@ -384,7 +382,7 @@ async def update(req: Request, p: Update) -> None:
         if rename:
             values["nickname"] = p.name if p.given("name") else (p.properties.name if p.properties else None)
         if p.custom_metadata is not None:
-            values["custom_metadata_json"] = merged(row.custom_metadata_json, p.custom_metadata)
+            values["custom_metadata_json"] = metadata.merged(row.custom_metadata_json, p.custom_metadata)
         if not p.is_managed:
             values["is_managed"] = 0
         if p.backup_access_code_pool_enabled is not None:
@@ -441,7 +439,7 @@ async def update_unmanaged(req: Request, p: UpdateUnmanaged) -> None:
             raise DeviceIsManaged(data={"device_id": p.device_id})
         values: dict[str, Any] = {}
         if p.custom_metadata is not None:
-            values["custom_metadata_json"] = merged(row.custom_metadata_json, p.custom_metadata)
+            values["custom_metadata_json"] = metadata.merged(row.custom_metadata_json, p.custom_metadata)
         if p.is_managed:
             values["is_managed"] = 1
         if not values:

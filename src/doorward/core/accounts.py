@@ -10,7 +10,7 @@ from msgspec import UNSET
 from doorward.core import devices, grant_progress, pins, problems, spaces
 from doorward.core.context import Core
 from doorward.core.events import about_account, about_device, emit
-from doorward.errors import ConnectedAccountNotFound
+from doorward.errors import ConnectedAccountNotFound, InvalidInput
 from doorward.ids import new_id
 from doorward.providers.base import (
     AccountDisconnected,
@@ -38,6 +38,7 @@ SECRET = "an account's login"  # noqa: S105 - what a sealed login is bound to
 LINKS = "links"
 """Bell: accounts or their logins changed, so open links are stale and watchers must be looked over."""
 DISCONNECTED = "account_disconnected"
+ANOTHERS = "This account is connected for another customer already. Use another account, or cancel."
 NOT_LOGGED_IN = "This device still needs its own login. Open a connect webview for the account and log in to it."
 
 
@@ -73,6 +74,8 @@ class Terms:
     """What the webview says about accounts it connects."""
 
     automatically_manage_new_devices: bool
+    is_management_said: bool
+    """That was asked for; else an account that is there keeps its own."""
     accepted_capabilities_json: str
     custom_metadata_json: str
     customer_key: str | None
@@ -119,17 +122,17 @@ async def connect(
         )
         await store.add(tx, row)
     else:
-        if terms.customer_key is not None and row.customer_key not in (None, terms.customer_key):
-            raise Refused("This account is connected for another customer already. Use another account, or cancel.")
-        row = await store.change(
-            tx,
-            row,
-            secret_sealed=secret,
-            errors_json="[]",
-            custom_metadata_json=terms.custom_metadata_json,
-            automatically_manage_new_devices=int(terms.automatically_manage_new_devices),
-            customer_key=row.customer_key or terms.customer_key,
-        )
+        if terms.customer_key is not None:
+            try:
+                row = await give_to(tx, row, terms.customer_key)
+            except InvalidInput:
+                raise Refused(ANOTHERS) from None
+        said: dict[str, Any] = {}
+        if terms.custom_metadata_json != "{}":
+            said["custom_metadata_json"] = terms.custom_metadata_json
+        if terms.is_management_said:
+            said["automatically_manage_new_devices"] = int(terms.automatically_manage_new_devices)
+        row = await store.change(tx, row, secret_sealed=secret, errors_json="[]", **said)
     about = about_account(row)
     succeeded = event.ConnectWebviewLoginSucceeded(connect_webview_id=connect_webview_id, **about)
     await emit(tx, core, workspace_id, succeeded)
@@ -139,6 +142,18 @@ async def connect(
     for cls in (event.ConnectedAccountConnected, event.ConnectedAccountSuccessfulLogin):
         await emit(tx, core, workspace_id, cls(connect_webview_id=connect_webview_id, **about))
     return row, is_new
+
+
+async def give_to(tx: Tx, row: AccountRow, customer_key: str) -> AccountRow:
+    """From now on it belongs to this customer, with everything below it. Raises InvalidInput where it is another's."""
+    await tx.lock("connected_account", row.workspace_id, row.connected_account_id)
+    row = await get(tx, row.workspace_id, row.connected_account_id)
+    if row.customer_key == customer_key:
+        return row
+    if row.customer_key is not None:
+        raise InvalidInput.of("customer_key", "The account belongs to another customer already")
+    await device_store.give_to(tx, row.workspace_id, row.connected_account_id, customer_key)
+    return await store.change(tx, row, customer_key=customer_key)
 
 
 async def _home(tx: Tx, workspace_id: str, provider: Provider, offered: Sequence[OfferedDevice]) -> AccountRow | None:

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import accounts, devices
+from doorward.core import accounts, devices, metadata
 from doorward.core.accounts import ChosenDevice, Terms
 from doorward.core.context import Core
 from doorward.core.events import emit
@@ -62,7 +62,8 @@ class Order:
     provider_category: str | None = None
     accepted_capabilities: list[str] | None = None
     device_selection_mode: str | None = None
-    automatically_manage_new_devices: bool = True
+    automatically_manage_new_devices: bool | None = None
+    """None: not said; new accounts do."""
     wait_for_device_creation: bool = False
     custom_redirect_url: str | None = None
     custom_redirect_failure_url: str | None = None
@@ -130,6 +131,8 @@ async def create(
         and (wanted is None or p.key in wanted or (category is not None and category in p.categories))
         and (category is None or category in p.categories or (wanted is not None and p.key in wanted))
     ]
+    if wanted is not None:
+        wanted = [key for key in wanted if key not in order.excluded_providers]
     if not served:
         asked = ", ".join(wanted) if wanted else category or "this choice"
         can = ", ".join(core.providers)
@@ -142,11 +145,12 @@ async def create(
         any_provider_allowed=0,
         accepted_capabilities_json=msgspec.json.encode(order.accepted_capabilities or []).decode(),
         device_selection_mode=order.device_selection_mode or "multiple",
-        automatically_manage_new_devices=int(order.automatically_manage_new_devices),
+        automatically_manage_new_devices=int(order.automatically_manage_new_devices is not False),
+        is_management_said=int(order.automatically_manage_new_devices is not None),
         wait_for_device_creation=int(order.wait_for_device_creation),
         custom_redirect_url=order.custom_redirect_url,
         custom_redirect_failure_url=order.custom_redirect_failure_url,
-        custom_metadata_json=msgspec.json.encode({k: v for k, v in order.custom_metadata.items() if v != ""}).decode(),
+        custom_metadata_json=metadata.kept(order.custom_metadata),
         customer_key=order.customer_key,
         status="pending",
         login_successful=0,
@@ -172,6 +176,7 @@ async def get(read: Reader, workspace_id: str, connect_webview_id: str) -> Webvi
 
 async def delete(tx: Tx, core: Core, workspace_id: str, connect_webview_id: str) -> None:
     """The account it connected stays."""
+    await tx.lock("webview", connect_webview_id)
     if not await store.delete(tx, workspace_id, connect_webview_id):
         raise ConnectWebviewNotFound(data={"connect_webview_id": connect_webview_id})
     await client_sessions.forget_webview(tx, workspace_id, connect_webview_id)
@@ -386,6 +391,7 @@ async def finish(core: Core, visit: Visit, provider: Provider) -> Visit:
         assert flow.account is not None
         terms = Terms(
             automatically_manage_new_devices=bool(row.automatically_manage_new_devices),
+            is_management_said=bool(row.is_management_said),
             accepted_capabilities_json=row.accepted_capabilities_json,
             custom_metadata_json=row.custom_metadata_json,
             customer_key=row.customer_key,
@@ -431,6 +437,7 @@ async def fail(core: Core, visit: Visit) -> Visit:
     """The owner gave up: the login has failed for good."""
 
     async def write(tx: Tx) -> WebviewRow:
+        await tx.lock("webview", visit.row.connect_webview_id)
         row = await get(tx, visit.row.workspace_id, visit.row.connect_webview_id)
         if row.status != "pending":
             return row

@@ -31,6 +31,8 @@ class WebviewRow(msgspec.Struct, frozen=True):
     authorized_at: int | None
     flow_sealed: str | None
     created_at: int
+    is_management_said: int = 0
+    """Whether the caller asked for new devices to be managed, or not to be."""
 
 
 _SELECT = f"SELECT {columns(WebviewRow)} FROM connect_webviews"

@@ -198,6 +198,17 @@ async def change(tx: Tx, row: DeviceRow, **values: Any) -> DeviceRow:
     return changed
 
 
+async def give_to(tx: Tx, workspace_id: str, connected_account_id: str, customer_key: str) -> None:
+    """All devices of an account belong to a customer."""
+    await tx.run(
+        "UPDATE devices SET customer_key = $3, version = version + 1 "
+        "WHERE workspace_id = $1 AND connected_account_id = $2",
+        workspace_id,
+        connected_account_id,
+        customer_key,
+    )
+
+
 async def delete(tx: Tx, workspace_id: str, device_id: str) -> int:
     await tx.run("DELETE FROM seen_device_events WHERE workspace_id = $1 AND device_id = $2", workspace_id, device_id)
     await bookmarks.drop(tx, workspace_id, device_id)
