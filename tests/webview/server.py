@@ -20,6 +20,7 @@ from doorward.crypto import Vault
 from doorward.providers.base import Provider
 from doorward.store import connect_webviews as store
 from doorward.store import workspaces
+from doorward.store.client_sessions import SessionRow
 from doorward.store.connect_webviews import WebviewRow
 from doorward.store.db import Database, Tx
 from doorward.store.open import open_store
@@ -88,11 +89,15 @@ async def make_workspace(
 
 
 async def make_webview(
-    core: Core, order: Order | None = None, workspace: WorkspaceRow | None = None, base: str = BASE
+    core: Core,
+    order: Order | None = None,
+    workspace: WorkspaceRow | None = None,
+    base: str = BASE,
+    session: SessionRow | None = None,
 ) -> tuple[WebviewRow, str]:
     """A webview, and the address of its page."""
     workspace = workspace or await make_workspace(core)
-    row = await core.db.write(webviews.create, core, workspace, order or Order())
+    row = await core.db.write(webviews.create, core, workspace, order or Order(), session)
     return row, webviews.wire(core, row, base).url
 
 

@@ -14,8 +14,8 @@ from aiohttp import web
 from tests.support.gateway import HEADER, KEY, open_scene
 
 from doorward.clock import Clock
+from doorward.core import client_sessions, webviews
 from doorward.core import devices as rules
-from doorward.core import webviews
 from doorward.core.context import Core
 from doorward.core.webviews import Order
 from doorward.crypto import Vault
@@ -28,6 +28,7 @@ from doorward.providers.my_2n.emulator.quirks import Quirks
 from doorward.providers.my_2n.provider import MyTwoN
 from doorward.providers.my_2n.tunnel import Tunnel
 from doorward.store import devices as store
+from doorward.store.client_sessions import SessionRow, seen_accounts
 from doorward.store.devices import DeviceRow
 from doorward.store.twins import Twins
 from doorward.store.workspaces import WorkspaceRow
@@ -46,22 +47,65 @@ class House:
     client: httpx.AsyncClient
     workspace: WorkspaceRow
 
-    async def owner(self, order: Order | None = None) -> Owner:
+    async def owner(self, customer_key: str | None = None, session: SessionRow | None = None) -> Owner:
         """Somebody at the page that asks for addresses."""
-        row, url = await make_webview(self.core, order or Order(accepted_providers=["my_2n"]), workspace=self.workspace)
+        order = Order(accepted_providers=["my_2n"], customer_key=customer_key)
+        row, url = await make_webview(self.core, order, workspace=self.workspace, session=session)
         owner = Owner(self.client, url, row)
         await owner.open()
         await owner.to_account()
         return owner
 
-    async def connect(self, *urls: str, **more: str) -> Owner:
+    async def connect(
+        self,
+        *urls: str,
+        customer_key: str | None = None,
+        session: SessionRow | None = None,
+        site: str = "",
+        **more: str,
+    ) -> Owner:
         """The whole way, all intercoms under one login."""
-        owner = await self.owner()
-        await owner.press("Continue", addresses=" ".join(urls))
-        same = {"same_login": "yes"} if len(urls) > 1 else {}
-        await owner.log_in(**same, **more)
+        owner = await self.try_to_connect(*urls, customer_key=customer_key, session=session, site=site, **more)
         assert "Your devices are connected" in owner.page.text, owner.page.text
         return owner
+
+    async def try_to_connect(
+        self,
+        *urls: str,
+        customer_key: str | None = None,
+        session: SessionRow | None = None,
+        site: str = "",
+        **more: str,
+    ) -> Owner:
+        """As `connect`, whatever comes of it."""
+        owner = await self.owner(customer_key, session)
+        await owner.press("Continue", addresses=" ".join(urls), site=site)
+        same = {"same_login": "yes"} if len(urls) > 1 else {}
+        await owner.log_in(**same, **more)
+        return owner
+
+    async def session(self, customer_key: str | None = None) -> SessionRow:
+        wish = client_sessions.Wish(customer_key=customer_key)
+        return await self.core.db.write(
+            client_sessions.create, self.core, self.workspace.workspace_id, wish, is_again=False
+        )
+
+    async def accounts(self) -> list[tuple[str, str | None, list[str]]]:
+        """Each account's name, customer, and devices."""
+        rows = await self.core.db.read.all(
+            "SELECT display_name, customer_key, connected_account_id FROM connected_accounts ORDER BY created_at"
+        )
+        found = []
+        for name, customer, account_id in rows:
+            inside = await store.of_account(self.core.db.read, self.workspace.workspace_id, account_id)
+            found.append((name, customer, sorted(one.ref for one in inside)))
+        return found
+
+    async def seen(self, session: SessionRow) -> list[str]:
+        """The devices that a session sees."""
+        accounts = await seen_accounts(self.core.db.read, session)
+        found = [await store.of_account(self.core.db.read, session.workspace_id, one) for one in accounts]
+        return sorted(row.ref for rows in found for row in rows)
 
     async def device(self, serial: str) -> DeviceRow:
         row = await store.find_anywhere(self.core.db.read, self.workspace.workspace_id, "my_2n", serial)
@@ -412,7 +456,7 @@ async def test_a_new_password_heals_the_device_that_was_there(house: House) -> N
         serial = running.units[0].serial
         before = await house.device(serial)
         running.units[0].put_account(Account("jane", "new"))
-        owner = await house.owner(Order(accepted_providers=["my_2n"], customer_key="someone"))
+        owner = await house.owner()
         await owner.press("Continue", addresses=running.urls[0], site="Another name")
         await owner.log_in("new")
         after = await house.device(serial)
@@ -423,6 +467,64 @@ async def test_a_new_password_heals_the_device_that_was_there(house: House) -> N
         types = [t for (t,) in await house.core.db.read.all("SELECT event_type FROM events")]
         assert types.count("device.added") == 2
         assert types.count("connected_account.created") == 1
+
+
+async def test_the_name_of_a_site_opens_no_account(house: House) -> None:
+    """It is a label that anybody can type."""
+    async with await start_units(6) as running:
+        refs = [unit.serial for unit in running.units]
+        mine, yours = await house.session(), await house.session()
+        hotel, villa = await house.session("hotel"), await house.session("villa")
+        await house.connect(running.urls[0], site="Home")
+        await house.connect(running.urls[1], site="Home", session=mine)
+        await house.connect(running.urls[2], site=" home", session=yours)
+        await house.connect(running.urls[3], site="Home", session=hotel, customer_key="hotel")
+        await house.connect(running.urls[4], site="HOME", session=villa, customer_key="villa")
+        assert [(customer, inside) for _, customer, inside in await house.accounts()] == [
+            (None, [refs[0]]),
+            (None, [refs[1]]),
+            (None, [refs[2]]),
+            ("hotel", [refs[3]]),
+            ("villa", [refs[4]]),
+        ]
+        # Their own they add to, by the same name.
+        await house.connect(running.urls[5], site="Home", session=mine)
+        assert await house.seen(mine) == sorted([refs[1], refs[5]])
+        assert [await house.seen(one) for one in (yours, hotel, villa)] == [[refs[2]], [refs[3]], [refs[4]]]
+
+
+@pytest.mark.parametrize("customer_key", [None, "hotel"])
+async def test_one_device_opens_no_account_with_others(house: House, customer_key: str | None) -> None:
+    async with await start_units(2) as running:
+        first, second = (unit.serial for unit in running.units)
+        await house.connect(*running.urls)
+        before = await house.accounts()
+        session = await house.session(customer_key)
+        about: dict[str, Any] = {"session": session, "customer_key": customer_key}
+        owner = await house.try_to_connect(running.urls[1], **about)
+        assert "connected by somebody else already" in owner.page.text
+        assert await house.accounts() == before and await house.seen(session) == []
+        assert (await reread(house.core, owner.row)).status == "pending"
+        # Whoever can log in to all of them has nothing to gain.
+        await house.connect(*running.urls, **about)
+        assert await house.seen(session) == sorted([first, second])
+        assert [(customer, len(inside)) for _, customer, inside in await house.accounts()] == [(customer_key, 2)]
+        # From now on it is theirs, device by device.
+        await house.connect(running.urls[1], **about)
+        stranger = await house.session()
+        await house.try_to_connect(running.urls[1], session=stranger)
+        assert await house.seen(stranger) == []
+
+
+async def test_devices_of_two_accounts_are_not_taken_from_either(house: House) -> None:
+    async with await start_units(4) as running:
+        mine, yours = await house.session(), await house.session()
+        await house.connect(*running.urls[:2], session=mine)
+        await house.connect(*running.urls[2:], session=yours)
+        before = await house.accounts()
+        owner = await house.try_to_connect(running.urls[0], running.urls[2], session=mine)
+        assert "connected by somebody else already" in owner.page.text
+        assert await house.accounts() == before
 
 
 async def test_a_new_address_is_the_same_device(house: House) -> None:

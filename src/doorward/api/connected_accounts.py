@@ -11,7 +11,7 @@ from doorward.api.connect_webviews import Capability
 from doorward.api.params import Id, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import accounts, metadata
+from doorward.core import accounts, joining, metadata
 from doorward.errors import ConnectedAccountNotFound
 from doorward.store import client_sessions, spaces
 from doorward.store import connected_accounts as store
@@ -123,7 +123,7 @@ async def update(req: Request, p: Update) -> dict[str, Any]:
     async def change(tx: Tx) -> store.AccountRow:
         row = await accounts.get(tx, req.workspace_id, p.connected_account_id)
         if p.customer_key is not None:
-            row = await accounts.give_to(tx, row, p.customer_key)
+            row = await joining.give_to(tx, row, p.customer_key)
         values: dict[str, Any] = {}
         if p.accepted_capabilities is not None:
             values["accepted_capabilities_json"] = msgspec.json.encode(p.accepted_capabilities).decode()

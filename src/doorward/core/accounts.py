@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import devices, grant_progress, pins, problems, spaces
+from doorward.core import devices, grant_progress, joining, pins, problems, spaces
 from doorward.core.context import Core
 from doorward.core.events import about_account, about_device, emit
 from doorward.errors import ConnectedAccountNotFound, InvalidInput
@@ -38,7 +38,6 @@ SECRET = "an account's login"  # noqa: S105 - what a sealed login is bound to
 LINKS = "links"
 """Bell: accounts or their logins changed, so open links are stale and watchers must be looked over."""
 DISCONNECTED = "account_disconnected"
-ANOTHERS = "This account is connected for another customer already. Use another account, or cancel."
 NOT_LOGGED_IN = "This device still needs its own login. Open a connect webview for the account and log in to it."
 
 
@@ -91,15 +90,20 @@ async def connect(
     terms: Terms,
     connect_webview_id: str,
 ) -> tuple[AccountRow, bool]:
-    """The account of a login that worked, made or renewed; and whether it is new.
+    """The account of a login that worked, made or renewed; and whether it is new. `offered`: what was logged in to.
 
-    Raises Refused where it is another customer's.
+    Raises Refused where it is somebody else's.
     """
     identity = login.identity or {"username": offered[0].ref}
     key = identity_key(identity)
     await tx.lock("account", workspace_id, provider.key, *(() if login.is_direct else (key,)))
-    row = await _home(tx, workspace_id, provider, offered) if login.is_direct else None
-    row = row or await store.find(tx, workspace_id, provider.key, key)
+    if login.is_direct:
+        owner = await joining.owner_of(tx, workspace_id, connect_webview_id, terms.customer_key)
+        row = await joining.by_devices(tx, workspace_id, provider, offered, owner)
+        if row is None:
+            row, key = await joining.by_name(tx, workspace_id, provider, key, owner)
+    else:
+        row = await store.find(tx, workspace_id, provider.key, key)
     secret = core.vault.seal_json(login.secret, SECRET)
     is_new = row is None
     if row is None:
@@ -124,9 +128,9 @@ async def connect(
     else:
         if terms.customer_key is not None:
             try:
-                row = await give_to(tx, row, terms.customer_key)
+                row = await joining.give_to(tx, row, terms.customer_key)
             except InvalidInput:
-                raise Refused(ANOTHERS) from None
+                raise Refused(joining.CUSTOMER) from None
         said: dict[str, Any] = {}
         if terms.custom_metadata_json != "{}":
             said["custom_metadata_json"] = terms.custom_metadata_json
@@ -142,27 +146,6 @@ async def connect(
     for cls in (event.ConnectedAccountConnected, event.ConnectedAccountSuccessfulLogin):
         await emit(tx, core, workspace_id, cls(connect_webview_id=connect_webview_id, **about))
     return row, is_new
-
-
-async def give_to(tx: Tx, row: AccountRow, customer_key: str) -> AccountRow:
-    """From now on it belongs to this customer, with everything below it. Raises InvalidInput where it is another's."""
-    await tx.lock("connected_account", row.workspace_id, row.connected_account_id)
-    row = await get(tx, row.workspace_id, row.connected_account_id)
-    if row.customer_key == customer_key:
-        return row
-    if row.customer_key is not None:
-        raise InvalidInput.of("customer_key", "The account belongs to another customer already")
-    await device_store.give_to(tx, row.workspace_id, row.connected_account_id, customer_key)
-    return await store.change(tx, row, customer_key=customer_key)
-
-
-async def _home(tx: Tx, workspace_id: str, provider: Provider, offered: Sequence[OfferedDevice]) -> AccountRow | None:
-    """The account that the first of these devices is in already."""
-    for device in offered:
-        row = await device_store.find_anywhere(tx, workspace_id, provider.key, device.ref)
-        if row is not None:
-            return await store.get(tx, workspace_id, row.connected_account_id)
-    return None
 
 
 async def add_devices(

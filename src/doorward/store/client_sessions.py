@@ -144,6 +144,19 @@ async def pass_on(tx: Tx, workspace_id: str, connect_webview_id: str, connected_
     )
 
 
+async def of_webview(read: Reader, workspace_id: str, connect_webview_id: str) -> list[SessionRow]:
+    """Sessions that were given a webview."""
+    where = Where()
+    where.add("s.workspace_id = {}", workspace_id)
+    where.add(
+        "s.client_session_id IN (SELECT client_session_id FROM client_session_webviews "
+        "WHERE workspace_id = {} AND connect_webview_id = {})",
+        workspace_id,
+        connect_webview_id,
+    )
+    return await list_all(read, where)
+
+
 async def forget_account(tx: Tx, workspace_id: str, connected_account_id: str) -> None:
     await tx.run(
         "DELETE FROM client_session_accounts WHERE workspace_id = $1 AND connected_account_id = $2",
