@@ -9,6 +9,8 @@ BIN := $(VENV)/bin
 NPM := tests/npm
 OLD_SDK := .cache/seamapi-python
 NEW_CLIENT := .cache/py2n-intercom
+# As many tests at a time as there are processors.
+PYTEST := $(BIN)/pytest --numprocesses=$(shell nproc 2>/dev/null || echo 2) --dist=worksteal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
@@ -34,17 +36,17 @@ run: install ## start the server on http://127.0.0.1:8080 (options: make run ARG
 install: $(VENV)/.installed ## only .venv, with the doorward command in .venv/bin
 
 test: dev npm system ## everything: all tests, a browser and the SDKs among them (one file: make test ARGS=tests/e2e)
-	@exec $(BIN)/pytest $(ARGS)
+	@exec $(PYTEST) $(ARGS)
 
 check: dev npm ## formatting, lint, types, layers, fast tests
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@exec $(BIN)/pytest -m "not e2e" $(ARGS)
+	@exec $(PYTEST) -m "not e2e" $(ARGS)
 
 e2e: dev npm system ## the guide with the official SDKs, in a browser, across restarts
-	@exec $(BIN)/pytest -m e2e $(ARGS)
+	@exec $(PYTEST) -m e2e $(ARGS)
 
 soak: dev system ## random hostile stories, new ones each time (make soak EXAMPLES=2000 STEPS=60)
 	@DOORWARD_SOAK_EXAMPLES=$(or $(EXAMPLES),500) DOORWARD_SOAK_STEPS=$(or $(STEPS),40) \
