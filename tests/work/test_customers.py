@@ -104,3 +104,28 @@ async def test_all_or_nothing_and_nobody_elses(tmp_path: Path, database_url: str
         elsewhere = await new_workspace(world, "Other")
         await elsewhere.call(FORGET, customer_keys=["hotel"], room_keys=["101"])
         assert [one["name"] for one in (await world.call("/spaces/list"))["spaces"]] == ["Room 101"]
+
+
+@pytest.mark.parametrize("time", ["25:99", "24:00", "7:00", "07:0", "07:00:60", "", "٠٧:٠٠", "07:00\n"])
+async def test_times_of_day_are_times(tmp_path: Path, time: str) -> None:
+    async with serving(tmp_path, None) as world:
+        for name in ("default_checkin_time", "default_checkout_time"):
+            about = {"name": "Room", "customer_data": {name: time}}
+            await world.fail("/spaces/create", 400, "invalid_input", **about)
+            told = [{"space_key": "101", **about}]
+            error = await world.fail(PUSH, 400, "invalid_input", customer_key="hotel", spaces=told)
+            assert error["validation_errors"]["spaces"]["0"]["customer_data"][name]["_errors"]
+
+
+async def test_time_zones_are_there(tmp_path: Path) -> None:
+    async with serving(tmp_path, None) as world:
+        for zone in ("Mars/Base", "", "../etc/passwd", "europe/paris"):
+            about = {"customer_data": {"time_zone": zone}}
+            await world.fail("/spaces/create", 400, "invalid_input", name="Room", **about)
+            told = [{"space_key": "101", "name": "Room", **about}]
+            await world.fail(PUSH, 400, "invalid_input", customer_key="hotel", spaces=told)
+        good = {"time_zone": "Europe/Paris", "default_checkin_time": "15:00", "default_checkout_time": "11:00:00"}
+        space = (await world.call("/spaces/create", name="Room", space_key="101", customer_data=good))["space"]
+        assert space["customer_data"] == good
+        await world.fail("/spaces/update", 400, "invalid_input", space_key="101", customer_data={"time_zone": "x"})
+        await world.call("/spaces/update", space_key="101", customer_data={"time_zone": None})

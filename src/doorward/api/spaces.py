@@ -1,9 +1,13 @@
 """`/spaces/*`."""
 
+import functools
+import re
+import zoneinfo
 from typing import Annotated, Any, Literal, get_args
 
 from annotated_types import Gt
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from doorward.api import page, related
 from doorward.api.params import Id, Params
@@ -28,6 +32,29 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Text = Annotated[str, StringConstraints(max_length=500)]
 
 
+def _time_of_day(text: str) -> str:
+    if not _TIME_OF_DAY.fullmatch(text):
+        raise PydanticCustomError("time_of_day", "Must be a time, as 15:00 or 15:00:00")
+    return text
+
+
+def _zone(name: str) -> str:
+    if (known := _zones()) and name not in known:
+        raise PydanticCustomError("time_zone", "Must be the IANA name of a time zone, as Europe/Paris")
+    return name
+
+
+@functools.cache
+def _zones() -> set[str]:
+    """All that there are; none, where the system has no list of them."""
+    return zoneinfo.available_timezones()
+
+
+_TIME_OF_DAY = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?")
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+Zone = Annotated[Text, AfterValidator(_zone)]
+
+
 class CustomerData(BaseModel):
     """What is known of a place."""
 
@@ -35,11 +62,11 @@ class CustomerData(BaseModel):
 
     address: Text | None = None
     """Its postal address."""
-    default_checkin_time: Text | None = None
+    default_checkin_time: TimeOfDay | None = None
     """When guests usually come, as `15:00`."""
-    default_checkout_time: Text | None = None
+    default_checkout_time: TimeOfDay | None = None
     """When guests usually leave, as `11:00`."""
-    time_zone: Text | None = None
+    time_zone: Zone | None = None
     """Its time zone, as `Europe/Paris`."""
 
     def given(self) -> dict[str, Any]:
