@@ -43,6 +43,7 @@ NOT_HONOURED = (
         "`/customers/push_data`",
         "geolocation, duration, custom metadata and places of work are not kept",
     ),
+    ("lists", "`/customers/push_data`", "2,000 items at most, all lists together"),
     ("`is_suspended`", "`/workspaces/update`", "`true` answers 501"),
     ("`accepted_capabilities`", "`/connect_webviews/create`", "kept and shown; every 2N device is a lock"),
     ("`sync`", "`/locks/…`", "without effect: the reply always waits for the device a while"),

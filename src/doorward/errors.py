@@ -14,7 +14,7 @@ ApiError
 └ Unavailable (503)       the database does not answer; StandingBy
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -33,6 +33,10 @@ class ApiError(Exception):
     def headers(self) -> dict[str, str]:
         """Headers that go with the answer."""
         return {}
+
+    def of_item(self, path: Sequence[str], said: str) -> None:
+        """It is about one item of many: where that stands in the request, and what to call it."""
+        self.message = f"{'.'.join(path)} ({said}): {self.message}"
 
     def body(self) -> dict[str, Any]:
         """The `error` member of the answer, less the request id."""
@@ -63,6 +67,11 @@ class InvalidInput(BadRequest):
     def of(cls, name: str, text: str) -> "InvalidInput":
         """One parameter is wrong: `text` says how."""
         return cls(f'{text} for "{name}"', problems={"_errors": [], name: {"_errors": [text]}})
+
+    def of_item(self, path: Sequence[str], said: str) -> None:
+        super().of_item(path, said)
+        for part in reversed(path):
+            self.problems = {"_errors": [], part: self.problems}
 
     def body(self) -> dict[str, Any]:
         return {**super().body(), "validation_errors": self.problems}

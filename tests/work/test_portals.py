@@ -228,23 +228,27 @@ async def test_where_it_begins(tmp_path: Path, database_url: str | None) -> None
         await world.connect()
         await belongs_to(world, "hotel")
         data: dict[str, Any] = {"rooms": [{"room_key": "101", "name": "Room 101"}]}
+        await world.call("/customers/push_data", customer_key="hotel", rooms=data["rooms"])
+        space = (await world.call("/spaces/get", space_key="101"))["space"]
         for landing, at in (
-            ({"room_key": "101"}, "place&space_key=101"),
+            ({"room_key": "101"}, f"place&space_id={space['space_id']}"),
+            ({"unit_key": "101"}, "devices"),
             ({"room_key": "102"}, "devices"),
             ({"reservation_key": "r7"}, "devices"),
         ):
             person = await portal(world, data=data, landing_page={"manage": landing})
             assert (await person.see()).headers["location"].endswith(f"&at={at}"), landing
-        space = (await world.call("/spaces/get", space_key="101"))["space"]
         await world.call("/spaces/add_devices", space_id=space["space_id"], device_ids=world.devices)
         data["reservations"] = [{"reservation_key": "r7", "name": "Jane", "room_keys": ["101"]}]
         person = await portal(world, data=data, landing_page={"manage": {"reservation_key": "r7"}})
-        assert (await person.see()).headers["location"].endswith("&at=booking&access_grant_key=r7")
+        booking = (await world.call("/access_grants/get", access_grant_key="r7"))["access_grant"]
+        begins = f"&at=booking&access_grant_id={booking['access_grant_id']}"
+        assert (await person.see()).headers["location"].endswith(begins)
         for deep, at in (
             ({"resource_type": "device", "resource_id": world.devices[0]}, f"device&device_id={world.devices[0]}"),
             ({"resource_type": "device", "resource_id": "x"}, "devices"),
-            ({"resource_type": "space", "resource_key": "101"}, "place&space_key=101"),
-            ({"resource_type": "reservation", "resource_key": "r7"}, "booking&access_grant_key=r7"),
+            ({"resource_type": "space", "resource_key": "101"}, f"place&space_id={space['space_id']}"),
+            ({"resource_type": "reservation", "resource_key": "r7"}, begins.removeprefix("&at=")),
         ):
             one = await portal(world, deep_link=deep)
             assert (await one.see()).headers["location"].endswith(f"&at={at}"), deep

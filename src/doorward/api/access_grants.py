@@ -13,11 +13,10 @@ from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.api.user_identities import Person
 from doorward.core import access_grants as rules
-from doorward.core import grant_progress, granted, user_identities
+from doorward.core import grant_progress, granted, spaces, user_identities
 from doorward.core.access_grants import GrantWish
-from doorward.errors import AccessGrantNotFound, AcsEntranceNotFound, InvalidInput, SpaceNotFound
+from doorward.errors import AccessGrantNotFound, AcsEntranceNotFound, InvalidInput
 from doorward.store import access_grants as store
-from doorward.store import spaces as space_store
 from doorward.store.access_grants import GrantRow
 from doorward.store.db import Tx, Where
 from doorward.wire.access_grant import AccessGrant
@@ -132,16 +131,11 @@ async def create(req: Request, p: Create) -> dict[str, Any]:
             person = await user_identities.find_or_create(tx, req.core, req.workspace_id, about, customer_key)
         else:
             person = await user_identities.get(tx, req.workspace_id, p.user_identity_id)
-        space_ids = [*p.space_ids, *p.location_ids]
-        for key in p.space_keys:
-            space = await space_store.by_key(tx, req.workspace_id, key)
-            if space is None:
-                raise SpaceNotFound(data={"space_key": key})
-            space_ids.append(space.space_id)
+        keyed = [await spaces.get(tx, req.workspace_id, None, key) for key in p.space_keys]
         wish = GrantWish(
             user_identity_id=person.user_identity_id,
             device_ids=[*p.device_ids, *location.device_ids],
-            space_ids=space_ids,
+            space_ids=[*p.space_ids, *p.location_ids, *(space.space_id for space in keyed)],
             requests=requests,
             starts_at=p.starts_at,
             ends_at=p.ends_at,
@@ -221,9 +215,13 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     if p.user_identity_id is not None:
         person = await user_identities.survivor(req.db, req.workspace_id, p.user_identity_id)
         where.add("g.user_identity_id = {}", person)
-    for name in ("access_grant_key", "customer_key", "reservation_key"):
-        if (value := getattr(p, name)) is not None:
-            where.add(f"g.{name} = {{}}", value)
+    if p.customer_key is not None:
+        where.add("g.customer_key = {}", p.customer_key)
+    if p.access_grant_key is not None:
+        where.any_of("g.access_grant_id", await ids_of_key(req, p.access_grant_key))
+    if p.reservation_key is not None:
+        rows = await store.of_reservation(req.db, req.workspace_id, p.reservation_key)
+        where.any_of("g.access_grant_id", [row.access_grant_id for row in rows])
     if p.access_grant_ids is not None:
         where.any_of("g.access_grant_id", p.access_grant_ids)
     if p.acs_entrance_id is not None or p.acs_system_id is not None:
@@ -245,6 +243,12 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     rows = await store.list_page(req.db, where, limit + 1)
     found, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.access_grant_id))
     return {"access_grants": await granted.grants(req.core, req.db, found), "pagination": pagination}
+
+
+async def ids_of_key(req: Request, access_grant_key: str) -> list[str]:
+    """The grant that a key means; none, where there is none."""
+    row = await grant_progress.of_key(req.db, req.workspace_id, access_grant_key)
+    return [row.access_grant_id] if row else []
 
 
 def to_device(where: Where, workspace_id: str, device_id: str) -> None:

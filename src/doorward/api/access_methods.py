@@ -20,7 +20,6 @@ from doorward.wire.batch import MethodBatch
 from doorward.wire.reply import Pagination
 
 PAGE = 500
-MOST = 10_000
 Related = Literal[
     "spaces",
     "devices",
@@ -91,7 +90,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     if p.access_grant_id is not None:
         where.add("m.access_grant_id = {}", p.access_grant_id)
     if p.access_grant_key is not None:
-        where.add("g.access_grant_key = {}", p.access_grant_key)
+        where.any_of("m.access_grant_id", await access_grants.ids_of_key(req, p.access_grant_key))
     if p.access_code_id is not None:
         where.add(
             "m.access_method_id IN (SELECT access_method_id FROM access_codes "
@@ -135,9 +134,7 @@ async def delete(req: Request, p: Delete) -> None:
             if p.access_grant_id is not None:
                 grants = [await grant_progress.get(tx, req.workspace_id, p.access_grant_id)]
             else:
-                where = Where()
-                where.add("g.workspace_id = {} AND g.reservation_key = {}", req.workspace_id, p.reservation_key)
-                grants = await store.list_page(tx, where, MOST)
+                grants = await store.of_reservation(tx, req.workspace_id, p.reservation_key or "")
             methods = await store.methods_of(tx, req.workspace_id, [row.access_grant_id for row in grants])
         for method in methods:
             await rules.delete_method(tx, req.core, method)

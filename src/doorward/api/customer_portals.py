@@ -1,15 +1,16 @@
 """`/customers/create_portal`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints
 
-from doorward.api.customers import PLACES, Push, data_of
+from doorward.api.customers import BOOKINGS, PLACES, Push, data_of
 from doorward.api.params import Id, Params, Part
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import portals
+from doorward.core.customers import Named
 from doorward.core.portals import Portal
 from doorward.errors import InvalidInput
 from doorward.wire.customer_portal import CustomerPortal, MagicLink
@@ -171,20 +172,32 @@ async def create_portal(req: Request, p: CreatePortal) -> Mapping[str, Any]:
         req.workspace,
         p.customer_data.customer_key,
         _portal(p),
-        data_of(p.customer_data),
+        _landing(p),
+        data_of(p.customer_data, "customer_data"),
         is_read_only=p.read_only,
     )
     return portals.wire(req.core, row, req.base_url)
 
 
+def _landing(p: CreatePortal) -> portals.Landing:
+    landing, deep = (p.landing_page.manage if p.landing_page else None) or {}, p.deep_link
+    if deep is None:
+        return portals.Landing(_first_of(landing, PLACES), _first_of(landing, BOOKINGS))
+    if (deep.resource_id if deep.resource_type == "device" else deep.resource_key) is None:
+        raise InvalidInput.of("deep_link", f"Must name the {deep.resource_type}")
+    named = (deep.resource_type, deep.resource_key or "")
+    return portals.Landing(
+        place=named if deep.resource_type == "space" else None,
+        booking=named if deep.resource_type == "reservation" else None,
+    )
+
+
+def _first_of(landing: Mapping[str, str], kinds: Sequence[str]) -> Named | None:
+    return next(((kind, landing[key]) for kind in kinds if (key := f"{kind}_key") in landing), None)
+
+
 def _portal(p: CreatePortal) -> Portal:
-    features, landing = p.features, (p.landing_page.manage if p.landing_page else None) or {}
-    place = next((landing[key] for kind in PLACES if (key := f"{kind}_key") in landing), None)
-    stays = ("reservation_key", "booking_key", "access_grant_key")
-    deep, wanted = p.deep_link, p.deep_link.resource_type if p.deep_link else None
-    if deep is not None and (deep.resource_id if wanted == "device" else deep.resource_key) is None:
-        raise InvalidInput.of("deep_link", f"Must name the {wanted}")
-    booking = next((landing[key] for key in stays if key in landing), None)
+    features, deep = p.features, p.deep_link
     manages = not features.manage.exclude
     return Portal(
         connects=not features.connect.exclude,
@@ -195,9 +208,7 @@ def _portal(p: CreatePortal) -> Portal:
         accepted_providers=features.connect.accepted_providers,
         excluded_providers=features.connect.excluded_providers,
         metadata={one.field: one.value for one in p.customer_resources_filters},
-        space_key=deep.resource_key if deep and wanted == "space" else place,
-        access_grant_key=deep.resource_key if deep and wanted == "reservation" else booking,
-        device_id=deep.resource_id if deep and wanted == "device" else None,
+        device_id=deep.resource_id if deep and deep.resource_type == "device" else None,
         is_embedded=p.is_embedded,
         has_navigation=p.navigation_mode == "full",
     )

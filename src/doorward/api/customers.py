@@ -1,6 +1,6 @@
 """`/customers/*`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 from pydantic import StringConstraints
@@ -9,16 +9,22 @@ from doorward.api.params import Id, Instant, Metadata, Params, Part
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.api.spaces import CustomerData
-from doorward.api.user_identities import Email, Phone
 from doorward.core import customers as rules
-from doorward.core.customers import Booking, Data, Keys, Person, Place
+from doorward.core.customers import Booking, Data, Keys, Named, Person, Place
+from doorward.errors import InvalidInput
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Text = Annotated[str, StringConstraints(max_length=320)]
+"""Whatever was said; nothing: it was not said."""
+Ref = Annotated[str, StringConstraints(max_length=128)]
+"""A key of something else; nothing: it was not said."""
 PLACES = (
     *("building", "common_area", "facility", "listing", "property", "property_listing", "room", "site", "space"),
     "unit",
 )
 PEOPLE = ("guest", "resident", "staff_member", "tenant", "user", "user_identity")
+BOOKINGS = ("reservation", "booking", "access_grant")
+MOST = 2_000
+"""Items of a push: they are one transaction, and other writes wait for it."""
 
 
 def plural(kind: str) -> str:
@@ -27,8 +33,8 @@ def plural(kind: str) -> str:
 
 
 class _Place(Part):
-    name: Name
-    """Its name."""
+    name: Text
+    """Its name; nothing: as its key."""
 
 
 class Building(_Place):
@@ -98,12 +104,12 @@ class Unit(_Place):
 
 
 class _Somebody(Part):
-    email_address: Email | None = None
-    """Their e-mail address."""
-    name: Name
+    email_address: Text | None = None
+    """Their e-mail address; kept as it is."""
+    name: Text
     """Their name."""
-    phone_number: Phone | None = None
-    """Their telephone number, as `+15551234567`."""
+    phone_number: Text | None = None
+    """Their telephone number; kept as it is."""
 
 
 class Guest(_Somebody):
@@ -132,28 +138,28 @@ class UserIdentity(_Somebody):
 
 
 class _Where(Part):
-    building_keys: list[Id] = []
+    building_keys: list[Ref] = []
     """Where: these buildings."""
-    common_area_keys: list[Id] = []
+    common_area_keys: list[Ref] = []
     """Where: these common areas."""
-    facility_keys: list[Id] = []
+    facility_keys: list[Ref] = []
     """Where: these facilities."""
-    listing_keys: list[Id] = []
+    listing_keys: list[Ref] = []
     """Where: these listings."""
-    property_keys: list[Id] = []
+    property_keys: list[Ref] = []
     """Where: these properties."""
-    room_keys: list[Id] = []
+    room_keys: list[Ref] = []
     """Where: these rooms."""
-    space_keys: list[Id] = []
+    space_keys: list[Ref] = []
     """Where: these spaces."""
-    unit_keys: list[Id] = []
+    unit_keys: list[Ref] = []
     """Where: these units."""
 
 
 class StaffMember(_Somebody, _Where):
-    property_listing_keys: list[Id] = []
+    property_listing_keys: list[Ref] = []
     """Where they work: without effect."""
-    site_keys: list[Id] = []
+    site_keys: list[Ref] = []
     """Where they work: without effect."""
     staff_member_key: Id
     """Your own name of them."""
@@ -162,21 +168,21 @@ class StaffMember(_Somebody, _Where):
 class _Stay(_Where):
     ends_at: Instant | None = None
     """Until when."""
-    guest_key: Id | None = None
+    guest_key: Ref | None = None
     """Who: this guest."""
-    name: Name | None = None
+    name: Text | None = None
     """Its name."""
-    preferred_code: Annotated[str, StringConstraints(pattern=r"^[0-9]{4,9}$")] | None = None
-    """The PIN to use, unless it is in use."""
-    resident_key: Id | None = None
+    preferred_code: Text | None = None
+    """The PIN to use; another one is taken where a door cannot have it."""
+    resident_key: Ref | None = None
     """Who: this resident."""
     starts_at: Instant | None = None
     """From when."""
-    tenant_key: Id | None = None
+    tenant_key: Ref | None = None
     """Who: this tenant."""
-    user_identity_key: Id | None = None
+    user_identity_key: Ref | None = None
     """Who: this person."""
-    user_key: Id | None = None
+    user_key: Ref | None = None
     """Who: this user."""
 
 
@@ -242,38 +248,45 @@ class Push(Params):
     """Users."""
 
 
-def _each(p: Push, kinds: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """Key and item of all lists of these kinds."""
+def _each(p: Push, kinds: tuple[str, ...], inside: Sequence[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Each item of the lists of these kinds, with its kind, its key, its name, and where it stands."""
     for kind in kinds:
-        for item in getattr(p, plural(kind)):
-            yield getattr(item, f"{kind}_key"), item
+        for number, item in enumerate(getattr(p, plural(kind))):
+            path = (*inside, plural(kind), str(number))
+            yield item, {"kind": kind, "key": getattr(item, f"{kind}_key"), "path": path, "name": item.name or None}
 
 
-def _booking(key: str, item: _Stay, *, is_reservation: bool) -> Booking:
-    people = [getattr(item, f"{kind}_key") for kind in PEOPLE if kind != "staff_member"]
-    places = [key for kind in PLACES for key in getattr(item, f"{kind}_keys", ())]
+def _place(item: Any, about: dict[str, Any]) -> Place:
+    data = item.customer_data.given() if getattr(item, "customer_data", None) else None
+    return Place(**about, parent_key=getattr(item, "parent_site_key", None), data=data)
+
+
+def _booking(item: _Stay, about: dict[str, Any]) -> Booking:
+    people = [(kind, key) for kind in PEOPLE if (key := getattr(item, f"{kind}_key", None))]
+    places = [(kind, key) for kind in PLACES for key in getattr(item, f"{kind}_keys", ()) if key]
     return Booking(
-        key=key,
-        person_key=next((one for one in people if one is not None), None),
-        place_keys=list(dict.fromkeys(places)),
-        name=item.name,
+        **about,
+        person=people[0] if people else None,
+        places=list(dict.fromkeys(places)),
         starts_at=item.starts_at,
         ends_at=item.ends_at,
-        code=item.preferred_code,
-        is_reservation=is_reservation,
+        code=item.preferred_code or None,
     )
 
 
-def data_of(p: Push) -> Data:
-    """What is told, as rules take it."""
-    places = []
-    for key, item in _each(p, PLACES):
-        data = item.customer_data.given() if getattr(item, "customer_data", None) else None
-        places.append(Place(key, item.name, getattr(item, "parent_site_key", None), data))
-    people = [Person(key, one.name, one.email_address, one.phone_number) for key, one in _each(p, PEOPLE)]
-    bookings = [_booking(key, one, is_reservation=True) for key, one in _each(p, ("reservation", "booking"))]
-    bookings += [_booking(key, one, is_reservation=False) for key, one in _each(p, ("access_grant",))]
-    return Data(places, people, bookings)
+def data_of(p: Push, *inside: str) -> Data:
+    """What is told, as rules take it. `inside`: where it stands in the request. Raises InvalidInput for too much."""
+    count = sum(len(getattr(p, plural(kind))) for kind in (*PLACES, *PEOPLE, *BOOKINGS))
+    if count > MOST:
+        raise InvalidInput(f"Must have at most {MOST:,} items in all, and has {count:,}: send them in several calls")
+    return Data(
+        places=[_place(item, about) for item, about in _each(p, PLACES, inside)],
+        people=[
+            Person(**about, email_address=item.email_address or None, phone_number=item.phone_number or None)
+            for item, about in _each(p, PEOPLE, inside)
+        ],
+        bookings=[_booking(item, about) for item, about in _each(p, BOOKINGS, inside)],
+    )
 
 
 @route("/customers/push_data", auth="A")
@@ -294,7 +307,7 @@ class DeleteData(Params):
     common_area_keys: list[Id] = []
     """Common areas."""
     customer_keys: list[Id] = []
-    """Customers, with all that is theirs but their accounts and devices."""
+    """Customers, with all that is theirs, portals and client sessions too, but their accounts and devices."""
     facility_keys: list[Id] = []
     """Facilities."""
     guest_keys: list[Id] = []
@@ -324,9 +337,9 @@ class DeleteData(Params):
     user_keys: list[Id] = []
     """Users."""
 
-    def of(self, *kinds: str) -> list[str]:
+    def of(self, *kinds: str) -> list[Named]:
         """The keys of these kinds."""
-        return [key for kind in kinds for key in getattr(self, f"{kind}_keys", ())]
+        return [(kind, key) for kind in kinds for key in getattr(self, f"{kind}_keys", ())]
 
 
 @route("/customers/delete_data", auth="A", methods=("POST", "DELETE"))
@@ -335,7 +348,7 @@ async def delete_data(req: Request, p: DeleteData) -> None:
     keys = Keys(
         places=p.of(*PLACES),
         people=p.of(*PEOPLE),
-        bookings=p.of("reservation", "booking", "access_grant"),
+        bookings=p.of(*BOOKINGS),
         customers=p.customer_keys,
     )
     await req.write(rules.forget, req.core, req.workspace_id, keys)

@@ -169,11 +169,13 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     where = Where()
     where.add("s.workspace_id = {}", req.workspace_id)
     req.narrow(where, customer="s.customer_key")
-    for name in ("customer_key", "space_key", "parent_space_id"):
+    for name in ("customer_key", "parent_space_id"):
         if (value := getattr(p, name)) is not None:
             where.add(f"s.{name} = {{}}", value)
-    if p.parent_space_key is not None:
-        where.add("p.space_key = {}", p.parent_space_key)
+    for column, name in (("s.space_id", "space_key"), ("s.parent_space_id", "parent_space_key")):
+        if (value := getattr(p, name)) is not None:
+            row = await rules.of_key(req.db, req.workspace_id, value, name)
+            where.any_of(column, [row.space_id] if row else [])
     if p.connected_account_id is not None:
         where.add(
             "s.space_id IN (SELECT m.space_id FROM space_devices m JOIN devices d ON d.workspace_id = m.workspace_id "

@@ -8,7 +8,8 @@ in the transaction that writes down what a device holds. So a method is issued w
 grant is gone when the last door has let go, whatever dies in between.
 
 A PIN that is asked for and is not free on one of the doors is replaced by another one on all of them, and the grant
-says so. What cannot be done on a door because of that door stands as a warning; the others are done.
+says so; also when its first doors come later. What cannot be done on a door because of that door stands as a warning;
+the others are done.
 
 Who changes a grant, or writes down what a device holds of one, has locked the workspace's grants (`lock`), and has done
 so before any device. So the last door knows that it is the last, and a grant that goes leaves no door behind.
@@ -48,12 +49,14 @@ from doorward.store.devices import DeviceRow
 from doorward.store.workspaces import WorkspaceRow
 from doorward.wire.events import access_grant as event
 from doorward.wire.reply import Issue
-from doorward.wire.time import iso, iso_or_none, parse
+from doorward.wire.time import iso, iso_or_none, parse, to_minute
 
 UNAVAILABLE = "requested_code_unavailable"
 OPEN_END_MS = 10 * 365 * 24 * 3_600_000
 """The codes of a grant that begins later and has no end, end then: intercoms know no code that only begins."""
 MOST_DEVICES = 500
+Place = tuple[DeviceRow, DeviceReport]
+"""A door that can have codes, and which."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,9 @@ class Request:
 
     mode: str
     code: str | None = None
+    is_wish: bool = False
+    """One of many that are told at once: a PIN that a door does not take is replaced as one that is in use is, and the
+    limits of devices are not for it."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,7 @@ class GrantWish:
     access_grant_key: str | None = None
     reservation_key: str | None = None
     customer_key: str | None = None
+    kind: str = store.OWN
 
 
 # ---------------------------------------------------------------- create
@@ -87,8 +94,7 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: GrantWish) -
     """A new grant, its methods, and their codes. Raises ApiError, and then nothing of it is there."""
     workspace_id, now = workspace.workspace_id, core.clock.now()
     await progress.lock(tx, workspace_id)
-    if wish.access_grant_key is not None and await store.by_key(tx, workspace_id, wish.access_grant_key) is not None:
-        raise InvalidInput.of("access_grant_key", "Another access grant has this key")
+    await _check_key(tx, workspace_id, wish.kind, wish.access_grant_key)
     for space_id in wish.space_ids:
         if await space_store.get(tx, workspace_id, space_id) is None:
             raise SpaceNotFound(data={"space_id": space_id})
@@ -111,10 +117,16 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: GrantWish) -
         warnings_json="[]",
         is_wanted=1,
         created_at=now,
+        kind=wish.kind,
     )
     await store.add(tx, row, wish.device_ids, wish.space_ids)
     await emit(tx, core, workspace_id, event.AccessGrantCreated(access_grant_id=row.access_grant_id))
     return await add_methods(tx, core, workspace, row, wish.requests)
+
+
+async def _check_key(tx: Tx, workspace_id: str, kind: str, key: str | None) -> None:
+    if key is not None and await store.by_key(tx, workspace_id, kind, key) is not None:
+        raise InvalidInput.of("access_grant_key", "Another access grant has this key")
 
 
 def frame(starts_at: str | None, ends_at: str | None, now: int) -> tuple[int, int | None]:
@@ -145,14 +157,7 @@ async def add_methods(
         places, row = await _places(tx, core, row, doors := await progress.device_ids(tx, row))
         able = {device.device_id for device, _ in places}
         missing |= {one: progress.lacking(row)[one] for one in doors if one not in able}
-        pin, taken = request.code, list[str]()
-        if pin is not None:
-            taken = await _taken(tx, core, row, places, pin)
-        if places and (pin is None or taken):
-            free = await pins.common_pin(tx, core, places, len(pin) if pin is not None else None)
-            if free is None:
-                raise InvalidInput("No PIN fits all of these doors. Make an access grant for each kind of door.")
-            pin = free
+        pin, refusing = await _pin_for(tx, core, row, places, request)
         method = MethodRow(
             workspace_id=row.workspace_id,
             access_method_id=new_id(),
@@ -168,18 +173,15 @@ async def add_methods(
         await store.add_method(tx, method)
         await emit(tx, core, row.workspace_id, event.AccessMethodCreated(**progress.about_method(row, method)))
         for device, report in places:
-            core.limits.check("access_code_create", device.device_id, is_sandbox=bool(workspace.is_sandbox))
+            if not request.is_wish:
+                core.limits.check("access_code_create", device.device_id, is_sandbox=bool(workspace.is_sandbox))
             await _add_code(tx, core, row, method, device, report, pin or "")
-        for device_id in taken:
-            text = "The PIN that was asked for is in use on this device: all doors got another one."
-            row = await _warn(tx, core, row, UNAVAILABLE, device_id, text, number=method.request_number)
+        row = await _tell_unavailable(tx, core, row, method, refusing, "All doors got another one.")
     await _tell_missing(tx, core, row, missing)
     return await store.change(tx, row, requests_sealed=core.vault.seal_json(asked, progress.REQUESTS))
 
 
-async def _places(
-    tx: Tx, core: Core, row: GrantRow, ids: Sequence[str]
-) -> tuple[list[tuple[DeviceRow, DeviceReport]], GrantRow]:
+async def _places(tx: Tx, core: Core, row: GrantRow, ids: Sequence[str]) -> tuple[list[Place], GrantRow]:
     """Doors that can have codes, locked; of the others the grant says so."""
     if len(ids) > MOST_DEVICES:
         raise InvalidInput(f"An access grant leads to {MOST_DEVICES} devices at most")
@@ -196,18 +198,51 @@ async def _places(
     return found, row
 
 
-async def _taken(
-    tx: Tx, core: Core, row: GrantRow, places: Sequence[tuple[DeviceRow, DeviceReport]], pin: str
-) -> list[str]:
-    """Doors where the PIN is in use at that time. Raises InvalidInput where one could never have it."""
-    found = []
+async def _pin_for(
+    tx: Tx, core: Core, row: GrantRow, places: Sequence[Place], request: Request
+) -> tuple[str | None, dict[str, str]]:
+    """The PIN that is asked for; where a door cannot have it, or none is asked for, another one for all of them. And
+    those doors, with what is wrong. Raises InvalidInput where no PIN fits all."""
+    pin, refusing = request.code, dict[str, str]()
+    if pin is not None:
+        refusing = await _refusing(tx, core, row, places, request)
+    if places and (pin is None or refusing):
+        free = await pins.common_pin(tx, core, places, len(pin) if pin is not None else None)
+        if free is None:
+            raise InvalidInput("No PIN fits all of these doors. Make an access grant for each kind of door.")
+        return free, refusing
+    return pin if pin is not None and pins.is_pin(pin) else None, refusing
+
+
+async def _refusing(
+    tx: Tx, core: Core, row: GrantRow, places: Sequence[Place], request: Request, but: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Doors that cannot have a PIN, and why: it is in use there at that time. `but`: the grant's own codes, by door.
+
+    Raises InvalidInput where one could never have it, unless it is only wished for.
+    """
+    pin, found = request.code or "", dict[str, str]()
     for device, report in places:
-        pins.check_pin(pin, report)
+        frame, own = code_times(core, row), (but or {}).get(device.device_id, "")
         try:
-            await codes.refuse_duplicate(tx, device, pins.pin_hash(core, device, pin), *code_times(core, row))
+            pins.check_pin(pin, report)
+            await codes.refuse_duplicate(tx, device, pins.pin_hash(core, device, pin), *frame, but=own)
         except DuplicateAccessCode:
-            found.append(device.device_id)
+            found[device.device_id] = "The PIN that was asked for is in use on this device."
+        except InvalidInput:
+            if not request.is_wish:
+                raise
+            found[device.device_id] = "The PIN that was asked for cannot be used on this device."
     return found
+
+
+async def _tell_unavailable(
+    tx: Tx, core: Core, row: GrantRow, method: MethodRow, refusing: Mapping[str, str], instead: str
+) -> GrantRow:
+    for device_id, why in refusing.items():
+        text = f"{why} {instead}"
+        row = await _warn(tx, core, row, UNAVAILABLE, device_id, text, number=method.request_number)
+    return row
 
 
 async def _warn(tx: Tx, core: Core, row: GrantRow, code: str, device_id: str, message: str, **data: object) -> GrantRow:
@@ -258,10 +293,13 @@ async def change(
     name: str | UnsetType | None = UNSET,
     key: str | None = None,
     times: tuple[int, int | None] | None = None,
+    is_wish: bool = False,
 ) -> GrantRow:
     """Another name, key or time; all codes follow. Raises ApiError, and then none of them does.
 
-    Without a name, codes keep the one they have. One that was over, and is not any more, gets its codes anew.
+    Without a name, codes keep the one they have. One that is over now lets go of its codes; one that was over, and is
+    not any more, gets them anew. `is_wish`: a PIN that is in use at the new times is replaced, and the limits of
+    devices are not for it.
     """
     await progress.lock(tx, row.workspace_id)
     row = await progress.get(tx, row.workspace_id, row.access_grant_id)
@@ -269,25 +307,30 @@ async def change(
         raise InvalidInput("The access grant is being deleted")
     values: dict[str, Any] = {}
     if key is not None and key != row.access_grant_key:
-        if await store.by_key(tx, row.workspace_id, key) is not None:
-            raise InvalidInput.of("access_grant_key", "Another access grant has this key")
+        await _check_key(tx, row.workspace_id, row.kind, key)
         values["access_grant_key"] = key
-    if name is not UNSET:
+    has_new_name = name is not UNSET and name != row.name
+    if has_new_name:
         values["name"] = name
     has_new_times = times is not None and times != (row.starts_at, row.ends_at)
     if times is not None and has_new_times:
         values |= {"starts_at": times[0], "ends_at": times[1]}
     if not values:
         return row
-    was_over = _is_over(core, row)
+    was_over = is_over(row.ends_at, core.clock.now())
     row = await store.change(tx, row, **values)
-    if has_new_times or isinstance(name, str):
+    if is_over(row.ends_at, core.clock.now()):
+        for code in await _codes_of(tx, row):
+            await _let_go(tx, core, code)
+    elif has_new_times or (has_new_name and name):
+        if is_wish:
+            row = await _avoid(tx, core, workspace, row)
         starts_at, ends_at = code_times(core, row)
         for code in await _codes_of(tx, row):
-            asked = Change(access_code_id=code.access_code_id, name=name or None)
-            if ends_at is None:
+            asked = Change(access_code_id=code.access_code_id, name=name or None, is_limited=not is_wish)
+            if has_new_times and ends_at is None:
                 asked = replace(asked, type="ongoing")
-            else:
+            elif has_new_times:
                 asked = replace(asked, starts_at=iso_or_none(starts_at), ends_at=iso_or_none(ends_at))
             await codes.change(tx, core, workspace, asked)
     if has_new_times:
@@ -305,6 +348,70 @@ async def change(
     return row
 
 
+async def wish_for(tx: Tx, core: Core, workspace: WorkspaceRow, row: GrantRow, pin: str) -> GrantRow:
+    """Another PIN than before is wished for: all doors get it or, where one cannot have it, keep the one they have. The
+    grant is not over."""
+    await progress.lock(tx, row.workspace_id)
+    asked = progress.requests_of(core, row)
+    found = await store.methods_of(tx, row.workspace_id, [row.access_grant_id])
+    method = next((one for one in found if one.is_wanted), None)
+    if method is None or asked[method.request_number][1] == pin:
+        return row
+    asked[method.request_number] = (method.mode, pin, core.clock.now())
+    row = await store.change(
+        tx,
+        row,
+        requests_sealed=core.vault.seal_json(asked, progress.REQUESTS),
+        warnings_json=problems.without(row.warnings_json, UNAVAILABLE),
+    )
+    held, places, refusing, row = await _held(tx, core, row, method, pin)
+    if refusing:
+        return await _tell_unavailable(tx, core, row, method, refusing, "All doors keep the one they have.")
+    await _change_pin(tx, core, workspace, [held[device.device_id] for device, _ in places], pin)
+    if pins.is_pin(pin):
+        await store.change_method(tx, method, code_sealed=core.vault.seal(pin, progress.PIN))
+        await _follow(tx, core, row)
+    return await progress.get(tx, row.workspace_id, row.access_grant_id)
+
+
+async def _avoid(tx: Tx, core: Core, workspace: WorkspaceRow, row: GrantRow) -> GrantRow:
+    """A PIN that is in use on a door at the grant's new times is replaced on all of them."""
+    for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
+        pin = progress.pin_of(core, method)
+        if not method.is_wanted or pin is None:
+            continue
+        held, places, refusing, row = await _held(tx, core, row, method, pin)
+        free = await pins.common_pin(tx, core, places, len(pin)) if refusing else None
+        if free is not None:
+            await _change_pin(tx, core, workspace, [held[device.device_id] for device, _ in places], free)
+            await store.change_method(tx, method, code_sealed=core.vault.seal(free, progress.PIN))
+            row = await _tell_unavailable(tx, core, row, method, refusing, "All doors got another one.")
+    return row
+
+
+async def _held(
+    tx: Tx, core: Core, row: GrantRow, method: MethodRow, pin: str
+) -> tuple[dict[str, str], list[Place], dict[str, str], GrantRow]:
+    """A method's codes by their devices; those devices; and those among them that cannot have this PIN."""
+    held = {code.device_id: code.access_code_id for code in await _codes_of(tx, row, method)}
+    places, row = await _places(tx, core, row, list(held))
+    return held, places, await _refusing(tx, core, row, places, Request(method.mode, pin, is_wish=True), but=held), row
+
+
+async def _change_pin(tx: Tx, core: Core, workspace: WorkspaceRow, code_ids: Sequence[str], pin: str) -> None:
+    for code_id in code_ids:
+        await codes.change(tx, core, workspace, Change(access_code_id=code_id, code=pin, is_limited=False))
+
+
+async def give_to(tx: Tx, core: Core, row: GrantRow, user_identity_id: str) -> GrantRow:
+    """It is this person's from now on."""
+    if user_identity_id == row.user_identity_id:
+        return row
+    given = await store.change(tx, row, user_identity_id=user_identity_id)
+    await progress.forget_nobody(tx, core, row)
+    return given
+
+
 async def move(tx: Tx, core: Core, row: GrantRow, space_ids: Sequence[str]) -> None:
     """It leads to these spaces from now on, beside the devices that it names."""
     await progress.lock(tx, row.workspace_id)
@@ -313,9 +420,9 @@ async def move(tx: Tx, core: Core, row: GrantRow, space_ids: Sequence[str]) -> N
         await _follow(tx, core, row)
 
 
-async def _codes_of(read: Reader, row: GrantRow) -> list[CodeRow]:
-    """Codes of a grant that are wanted, by their devices."""
-    methods = await store.methods_of(read, row.workspace_id, [row.access_grant_id])
+async def _codes_of(read: Reader, row: GrantRow, method: MethodRow | None = None) -> list[CodeRow]:
+    """Codes of a grant, or of one of its methods, that are wanted, by their devices."""
+    methods = [method] if method else await store.methods_of(read, row.workspace_id, [row.access_grant_id])
     found = await code_store.of_methods(read, row.workspace_id, [one.access_method_id for one in methods])
     return [code for code in found if code.is_wanted]
 
@@ -338,7 +445,7 @@ async def space_gone(tx: Tx, core: Core, workspace_id: str, space_id: str) -> No
 
 async def _follow(tx: Tx, core: Core, row: GrantRow) -> None:
     """Give the codes of a grant to all of its doors, and to no other."""
-    if _is_over(core, row):
+    if is_over(row.ends_at, core.clock.now()):
         return
     wanted, known = await progress.device_ids(tx, row), progress.lacking(row)
     # Doors that cannot have the codes are found anew below; the others may have left, or have room for them now.
@@ -353,10 +460,9 @@ async def _follow(tx: Tx, core: Core, row: GrantRow) -> None:
         there = {code.device_id for code in held if code.is_wanted}
         pin = progress.pin_of(core, method)
         places, row = await _places(tx, core, row, [one for one in wanted if one not in there])
-        if pin is None and places:
-            pin = await pins.common_pin(tx, core, places, None)
-            if pin is not None:
-                method = await store.change_method(tx, method, code_sealed=core.vault.seal(pin, progress.PIN))
+        if places and (pin is None or (not held and method.issued_at is None)):
+            method, row = await _choose(tx, core, row, method, places)
+            pin = progress.pin_of(core, method)
         for device, report in places:
             try:
                 if pin is None:
@@ -373,8 +479,24 @@ async def _follow(tx: Tx, core: Core, row: GrantRow) -> None:
     await _tell_missing(tx, core, row, {one: why for one, why in progress.lacking(row).items() if one not in known})
 
 
-def _is_over(core: Core, row: GrantRow) -> bool:
-    return row.ends_at is not None and row.ends_at <= core.clock.now()
+async def _choose(
+    tx: Tx, core: Core, row: GrantRow, method: MethodRow, places: Sequence[Place]
+) -> tuple[MethodRow, GrantRow]:
+    """These are the first doors of a method: its PIN is the one that was asked for, or another one, as it would have
+    been if they had been there from the beginning."""
+    asked = progress.pin_of(core, method) or progress.requests_of(core, row)[method.request_number][1]
+    try:
+        pin, refusing = await _pin_for(tx, core, row, places, Request(method.mode, asked, is_wish=True))
+    except InvalidInput:
+        return method, row
+    if pin is not None and pin != progress.pin_of(core, method):
+        method = await store.change_method(tx, method, code_sealed=core.vault.seal(pin, progress.PIN))
+    return method, await _tell_unavailable(tx, core, row, method, refusing, "All doors got another one.")
+
+
+def is_over(ends_at: int | None, now: int) -> bool:
+    """It has ended, or its codes have: these end with a whole minute."""
+    return ends_at is not None and min(ends_at, to_minute(ends_at)) <= now
 
 
 async def _let_go(tx: Tx, core: Core, code: CodeRow) -> None:

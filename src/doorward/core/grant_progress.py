@@ -10,12 +10,14 @@ from typing import Any
 
 from msgspec import UNSET
 
-from doorward.core import code_state, problems
+from doorward.core import code_state, kinds, leaving, pins, problems
 from doorward.core.context import Core
 from doorward.core.events import emit
+from doorward.core.plan import Content
 from doorward.errors import AccessGrantNotFound, AccessMethodNotFound
 from doorward.store import access_codes as code_store
 from doorward.store import access_grants as store
+from doorward.store import user_identities as identity_store
 from doorward.store.access_codes import CodeRow
 from doorward.store.access_grants import GrantRow, MethodRow
 from doorward.store.db import Reader, Tx
@@ -30,16 +32,22 @@ UNSUPPORTED = "device_does_not_support_access_codes"
 
 
 async def get(read: Reader, workspace_id: str, access_grant_id: str | None, key: str | None = None) -> GrantRow:
-    """By id, else by key. Raises AccessGrantNotFound."""
+    """By id, else by key. Raises AccessGrantNotFound, InvalidInput where several have the key."""
     if access_grant_id is not None:
         row = await store.get(read, workspace_id, access_grant_id)
     else:
-        row = await store.by_key(read, workspace_id, key or "")
+        row = await of_key(read, workspace_id, key or "")
     if row is None:
         raise AccessGrantNotFound(
             data={"access_grant_id": access_grant_id} if access_grant_id else {"access_grant_key": key}
         )
     return row
+
+
+async def of_key(read: Reader, workspace_id: str, access_grant_key: str) -> GrantRow | None:
+    """The grant that a key means; one that is being deleted, if there is no other. Raises InvalidInput where several
+    have it."""
+    return kinds.meant(await store.having_key(read, workspace_id, access_grant_key), store.OWN, "access_grant_key")
 
 
 async def get_method(read: Reader, workspace_id: str, access_method_id: str) -> MethodRow:
@@ -83,16 +91,21 @@ def lacking(row: GrantRow) -> dict[str, str]:
 # ---------------------------------------------------------------- called back
 
 
-async def code_changed(tx: Tx, core: Core, code: CodeRow, *, is_moved: bool = False) -> None:
+async def code_changed(tx: Tx, core: Core, code: CodeRow, before: Content | None = None) -> None:
     """A device holds one of the codes now, or has let go of it, or nobody manages it any more. Grants are locked.
 
-    `is_moved`: the device held it already, with other times.
+    `before`: what the device held of it.
     """
     if code.access_method_id is None:
         return
     method = await store.get_method(tx, code.workspace_id, code.access_method_id)
-    if method is not None:
-        await settle(tx, core, await get(tx, code.workspace_id, method.access_grant_id), method, is_moved=is_moved)
+    if method is None:
+        return
+    is_moved = False
+    if before is not None:
+        has_its_pin = before.pin != pins.pin_of(core, code) == pin_of(core, method)
+        is_moved = has_its_pin or (before.starts_at, before.ends_at) != (code.starts_at, code.ends_at)
+    await settle(tx, core, await get(tx, code.workspace_id, method.access_grant_id), method, is_moved=is_moved)
 
 
 async def code_is_late(tx: Tx, core: Core, code: CodeRow) -> None:
@@ -120,7 +133,7 @@ async def _trouble(
 
 
 async def settle(tx: Tx, core: Core, row: GrantRow, method: MethodRow, *, is_moved: bool = False) -> None:
-    """Say what has become true: the method is issued, or issued with other times, or gone."""
+    """Say what has become true: the method is issued, or issued with other times or another PIN, or gone."""
     held = await code_store.of_methods(tx, row.workspace_id, [method.access_method_id])
     if not method.is_wanted:
         if not held:
@@ -150,6 +163,16 @@ async def end(tx: Tx, core: Core, row: GrantRow) -> None:
         return
     if await store.delete(tx, row.workspace_id, row.access_grant_id):
         await emit(tx, core, row.workspace_id, event.AccessGrantDeleted(access_grant_id=row.access_grant_id))
+        await forget_nobody(tx, core, row)
+
+
+async def forget_nobody(tx: Tx, core: Core, row: GrantRow) -> None:
+    """A grant is not theirs any more: a person of whom nothing is known goes with the last of theirs."""
+    person = await identity_store.get(tx, row.workspace_id, row.user_identity_id)
+    if person is None or person.kind != identity_store.NOBODY:
+        return
+    if not await store.of_identity(tx, row.workspace_id, row.user_identity_id):
+        await leaving.forget_person(tx, core, row.workspace_id, row.user_identity_id)
 
 
 async def device_gone(tx: Tx, core: Core, workspace_id: str, device_id: str, lost: Sequence[CodeRow]) -> None:

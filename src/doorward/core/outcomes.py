@@ -98,8 +98,7 @@ async def is_set(tx: Tx, core: Core, device: DeviceRow, before: CodeRow, content
             await events.emit(tx, core, row.workspace_id, event.AccessCodeSetOnDevice(code=content.pin, **about))
     if current:
         await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
-        is_moved = held is not None and (held.starts_at, held.ends_at) != (content.starts_at, content.ends_at)
-        await grant_progress.code_changed(tx, core, row, is_moved=is_moved)
+        await grant_progress.code_changed(tx, core, row, held)
 
 
 async def _tell_changes(

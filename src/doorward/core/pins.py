@@ -24,9 +24,14 @@ def pin_of(core: Core, row: CodeRow) -> str | None:
     return core.vault.open(row.code_sealed, PIN) if row.code_sealed else None
 
 
+def is_pin(text: str) -> bool:
+    """Some device may take it."""
+    return text.isascii() and text.isdigit() and 4 <= len(text) <= 12
+
+
 def check_pin(pin: str, report: DeviceReport) -> None:
     """Digits, of a length the device takes."""
-    if not (pin.isascii() and pin.isdigit() and 4 <= len(pin) <= 12):
+    if not is_pin(pin):
         raise InvalidInput.of("code", "Must be 4 to 12 digits")
     if len(pin) not in report.code_lengths:
         lengths = ", ".join(str(n) for n in report.code_lengths)

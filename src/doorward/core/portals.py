@@ -6,12 +6,13 @@ session: it is not stored, opens the page and nothing else, and ends when the se
 
 import hmac
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
 from doorward.core import client_sessions, customers
 from doorward.core.context import Core
-from doorward.core.customers import Data
+from doorward.core.customers import Data, Named
 from doorward.errors import InvalidInput
 from doorward.store import client_sessions as store
 from doorward.store.client_sessions import SessionRow
@@ -40,9 +41,9 @@ class Portal(msgspec.Struct, frozen=True, omit_defaults=True):
     excluded_providers: Sequence[str] = ()
     metadata: Mapping[str, str | bool] = {}
     """Only accounts and devices whose metadata has all of these."""
-    space_key: str | None = None
+    space_id: str | None = None
     """The place to begin with."""
-    access_grant_key: str | None = None
+    access_grant_id: str | None = None
     """The booking to begin with."""
     device_id: str | None = None
     """The device to begin with."""
@@ -54,14 +55,40 @@ class Portal(msgspec.Struct, frozen=True, omit_defaults=True):
 _decode = msgspec.json.Decoder(Portal).decode
 
 
+@dataclass(frozen=True)
+class Landing:
+    """What a portal begins with, if it is there."""
+
+    place: Named | None = None
+    booking: Named | None = None
+
+
 async def create(
-    tx: Tx, core: Core, workspace: WorkspaceRow, customer_key: str, portal: Portal, data: Data, *, is_read_only: bool
+    tx: Tx,
+    core: Core,
+    workspace: WorkspaceRow,
+    customer_key: str,
+    portal: Portal,
+    landing: Landing,
+    data: Data,
+    *,
+    is_read_only: bool,
 ) -> SessionRow:
     """A new portal; what is told of the customer is stored first. Raises ApiError, and then nothing of it is there."""
     if not (portal.connects or portal.manages or portal.books or portal.organizes):
         raise InvalidInput.of("features", "Must leave something in the portal")
     await store.delete_ended_portals(tx, workspace.workspace_id, core.clock.now())
     await customers.push(tx, core, workspace, customer_key, data)
+    place = booking = None
+    if landing.place is not None:
+        place = await customers.place_named(tx, workspace.workspace_id, customer_key, landing.place)
+    if landing.booking is not None:
+        booking = await customers.booking_named(tx, workspace.workspace_id, customer_key, landing.booking)
+    portal = msgspec.structs.replace(
+        portal,
+        space_id=place.space_id if place else None,
+        access_grant_id=booking.access_grant_id if booking else None,
+    )
     wish = client_sessions.Wish(
         customer_key=customer_key,
         expires_at=core.clock.now() + LIFETIME_MS,

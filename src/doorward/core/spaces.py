@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import access_grants, devices, grant_progress
+from doorward.core import access_grants, devices, grant_progress, kinds
 from doorward.core.context import Core
 from doorward.core.events import emit
 from doorward.errors import ConnectedAccountNotFound, InvalidInput, SpaceNotFound
@@ -39,23 +39,30 @@ class Wish:
     parent_space_key: str | None = None
     device_ids: Sequence[str] | None = None
     account_ids: Sequence[str] | None = None
+    kind: str = store.OWN
+    """What a new one is called."""
 
 
 async def get(read: Reader, workspace_id: str, space_id: str | None, space_key: str | None = None) -> SpaceRow:
-    """By id, else by key. Raises SpaceNotFound."""
+    """By id, else by key. Raises SpaceNotFound, InvalidInput where several have the key."""
     if space_id is not None:
         row = await store.get(read, workspace_id, space_id)
     else:
-        row = await store.by_key(read, workspace_id, space_key or "")
+        row = await of_key(read, workspace_id, space_key or "")
     if row is None:
         raise SpaceNotFound(data={"space_id": space_id} if space_id is not None else {"space_key": space_key})
     return row
 
 
+async def of_key(read: Reader, workspace_id: str, space_key: str, name: str = "space_key") -> SpaceRow | None:
+    """The space that a key means, in the parameter of that name. Raises InvalidInput where several have it."""
+    return kinds.meant(await store.having_key(read, workspace_id, space_key), store.OWN, name)
+
+
 async def create(tx: Tx, core: Core, workspace_id: str, wish: Wish) -> SpaceRow:
     """A new space, with what is in it. Raises InvalidInput where its key is taken, NotFound."""
     await tx.lock("spaces", workspace_id)
-    await _check_key(tx, workspace_id, wish.space_key)
+    await _check_key(tx, workspace_id, wish.kind, wish.space_key)
     row = SpaceRow(
         workspace_id=workspace_id,
         space_id=new_id(),
@@ -65,6 +72,7 @@ async def create(tx: Tx, core: Core, workspace_id: str, wish: Wish) -> SpaceRow:
         customer_data_json=_data(None, wish.customer_data),
         parent_space_id=await _parent(tx, workspace_id, wish, None),
         created_at=core.clock.now(),
+        kind=wish.kind,
     )
     await store.add(tx, row)
     await _put_in(tx, row, "accounts", wish.account_ids or ())
@@ -81,7 +89,7 @@ async def change(tx: Tx, core: Core, row: SpaceRow, wish: Wish) -> SpaceRow:
     if wish.name is not None:
         values["name"] = wish.name
     if wish.space_key is not None and wish.space_key != row.space_key:
-        await _check_key(tx, row.workspace_id, wish.space_key)
+        await _check_key(tx, row.workspace_id, row.kind, wish.space_key)
         values["space_key"] = wish.space_key
     if wish.customer_data is not None:
         values["customer_data_json"] = _data(row.customer_data_json, wish.customer_data)
@@ -89,6 +97,7 @@ async def change(tx: Tx, core: Core, row: SpaceRow, wish: Wish) -> SpaceRow:
         values["parent_space_id"] = await _parent(tx, row.workspace_id, wish, row.space_id)
     if wish.customer_key is not None:
         values["customer_key"] = wish.customer_key
+    values = {name: value for name, value in values.items() if getattr(row, name) != value}
     if values:
         row = await store.change(tx, row, **values)
     if wish.device_ids is not None:
@@ -175,8 +184,8 @@ async def _changed(
     await emit(tx, core, row.workspace_id, told)
 
 
-async def _check_key(tx: Tx, workspace_id: str, space_key: str | None) -> None:
-    if space_key is not None and await store.by_key(tx, workspace_id, space_key) is not None:
+async def _check_key(tx: Tx, workspace_id: str, kind: str, space_key: str | None) -> None:
+    if space_key is not None and await store.by_key(tx, workspace_id, kind, space_key) is not None:
         raise InvalidInput.of("space_key", "Another space has this key")
 
 

@@ -1,29 +1,29 @@
 """User identities: people that are given access.
 
-Key, address and number name one person each in a workspace. Two identities that turn out to be one person are merged:
-what belonged to either belongs to the survivor, and the others' ids and keys find it from then on.
+A key names one person of its kind in a workspace. An e-mail address and a phone number name one person among those who
+belong to no customer; of customers' people they are only kept, whoever shares them. Two identities that turn out to be
+one person are merged: what belonged to either belongs to the survivor, and the others' ids and keys find it from then
+on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.core import access_grants, devices
+import msgspec
+
+from doorward.core import access_grants, devices, grant_progress, kinds, leaving
 from doorward.core.context import Core
-from doorward.core.events import emit
 from doorward.errors import InvalidInput, UserIdentityNotFound
 from doorward.ids import new_id
 from doorward.store import access_grants as grant_store
-from doorward.store import client_sessions
 from doorward.store import user_identities as store
-from doorward.store.db import Reader, Tx, Where
+from doorward.store.db import Reader, Tx
 from doorward.store.user_identities import IdentityRow
-from doorward.wire.events.client_session import ClientSessionDeleted
 from doorward.wire.time import iso
 from doorward.wire.user_identity import UserIdentity
 
-NAMES = {"user_identity_key": "key", "email_address": "e-mail address", "phone_number": "phone number"}
-"""Columns that name one person each."""
+CONTACTS = {"email_address": "e-mail address", "phone_number": "phone number"}
 Named = tuple[str | None, str | None]
 """A person by id, else by key."""
 
@@ -39,24 +39,26 @@ class About:
 
 
 async def get(read: Reader, workspace_id: str, user_identity_id: str | None, key: str | None = None) -> IdentityRow:
-    """By id, else by key; of a merged one the survivor. Raises UserIdentityNotFound."""
+    """By id, else by key; of a merged one the survivor. Raises UserIdentityNotFound, InvalidInput where several have
+    the key."""
     if user_identity_id is not None:
-        row = await store.find(read, workspace_id, "user_identity_id", user_identity_id)
+        row = await store.get(read, workspace_id, user_identity_id)
     else:
-        row = await store.find(read, workspace_id, "user_identity_key", key or "")
+        rows = await store.having(read, workspace_id, "user_identity_key", key or "")
+        row = kinds.meant(rows, store.OWN, "user_identity_key")
     if row is not None and row.merged_into is not None:
-        row = await store.find(read, workspace_id, "user_identity_id", row.merged_into)
+        row = await store.get(read, workspace_id, row.merged_into)
     if row is None:
         named = {"user_identity_id": user_identity_id} if user_identity_id else {"user_identity_key": key}
         raise UserIdentityNotFound(data=named)
     return row
 
 
-async def create(tx: Tx, core: Core, workspace_id: str, about: About, customer_key: str | None = None) -> IdentityRow:
-    """A new person. Raises InvalidInput where somebody has the key, address or number already."""
+async def create(
+    tx: Tx, core: Core, workspace_id: str, about: About, customer_key: str | None = None, kind: str = store.OWN
+) -> IdentityRow:
+    """A new person. Raises InvalidInput where somebody has the key, or the address or number that must be theirs."""
     await tx.lock("user_identities", workspace_id)
-    for column in NAMES:
-        await _check_free(tx, workspace_id, column, getattr(about, column))
     row = IdentityRow(
         workspace_id=workspace_id,
         user_identity_id=new_id(),
@@ -67,7 +69,9 @@ async def create(tx: Tx, core: Core, workspace_id: str, about: About, customer_k
         customer_key=customer_key,
         merged_into=None,
         created_at=core.clock.now(),
+        kind=kind,
     )
+    await _check_free(tx, row, msgspec.structs.asdict(row))
     await store.add(tx, row)
     return row
 
@@ -77,32 +81,60 @@ async def find_or_create(
 ) -> IdentityRow:
     """The person with this key, else this address, else this number, of the same customer; else a new one."""
     await tx.lock("user_identities", workspace_id)
-    for column in NAMES:
-        value = getattr(about, column)
-        row = await store.find(tx, workspace_id, column, value) if value is not None else None
-        if row is not None and (customer_key is None or row.customer_key == customer_key):
-            return await get(tx, workspace_id, row.user_identity_id)
+    for column in ("user_identity_key", *CONTACTS):
+        if (value := getattr(about, column)) is None:
+            continue
+        rows = await store.having(tx, workspace_id, column, value)
+        if customer_key is not None:
+            rows = [row for row in rows if row.customer_key == customer_key]
+        found = _called(rows) if column in CONTACTS else kinds.meant(rows, store.OWN, column)
+        if found is not None:
+            return await get(tx, workspace_id, found.user_identity_id)
     return await create(tx, core, workspace_id, about, customer_key)
+
+
+def _called(rows: Sequence[IdentityRow]) -> IdentityRow | None:
+    """Whom an address or number means: whose own it must be, else who was made as a user identity, else the only one
+    who has it."""
+    own = sorted((row for row in rows if row.kind == store.OWN), key=lambda row: row.customer_key is not None)
+    return own[0] if own else rows[0] if len(rows) == 1 else None
 
 
 async def change(tx: Tx, workspace_id: str, user_identity_id: str, values: dict[str, Any]) -> IdentityRow:
     """What is known of them; null forgets it."""
     await tx.lock("user_identities", workspace_id)
     row = await get(tx, workspace_id, user_identity_id)
-    for column in NAMES.keys() & values.keys():
-        if values[column] != getattr(row, column):
-            await _check_free(tx, workspace_id, column, values[column])
+    values = {name: value for name, value in values.items() if value != getattr(row, name)}
+    if values and row.kind == store.NOBODY:  # something is told of them, so they are somebody
+        row = await store.change(tx, row, kind=store.OWN)
+    await _check_free(tx, row, values)
     return await store.change(tx, row, **values) if values else row
 
 
-async def _check_free(tx: Tx, workspace_id: str, column: str, value: str | None) -> None:
-    if value is not None and await store.find(tx, workspace_id, column, value) is not None:
-        raise InvalidInput.of(column, f"Another user identity has this {NAMES[column]}")
+async def _check_free(tx: Tx, row: IdentityRow, values: Mapping[str, Any]) -> None:
+    """Raises InvalidInput where a person is to have a key, address or number that is another one's own."""
+    key = values.get("user_identity_key")
+    if key is not None and await store.by_key(tx, row.workspace_id, row.kind, key) is not None:
+        raise InvalidInput.of("user_identity_key", "Another user identity has this key")
+    for column, what in CONTACTS.items():
+        value = values.get(column)
+        if value is not None and not await _is_free(tx, row, column, value):
+            raise InvalidInput.of(column, f"Another user identity has this {what}")
+
+
+async def _is_free(tx: Tx, row: IdentityRow, column: str, value: str) -> bool:
+    others = await store.having(tx, row.workspace_id, column, value)
+    return not _has_it_alone(row) or not any(_has_it_alone(other) for other in others)
+
+
+def _has_it_alone(row: IdentityRow) -> bool:
+    """Nobody else may have their address and number."""
+    return row.kind == store.OWN and row.customer_key is None
 
 
 async def survivor(read: Reader, workspace_id: str, user_identity_id: str) -> str:
     """The id of the person that this one was merged into, if so."""
-    row = await store.find(read, workspace_id, "user_identity_id", user_identity_id)
+    row = await store.get(read, workspace_id, user_identity_id)
     return row.merged_into if row is not None and row.merged_into is not None else user_identity_id
 
 
@@ -114,13 +146,13 @@ async def merge(tx: Tx, core: Core, workspace_id: str, one: Named, others: Seque
         other = await get(tx, workspace_id, *named)
         if other.user_identity_id == row.user_identity_id:
             continue
-        known = {
-            name: value
-            for name in ("full_name", "email_address", "phone_number")
-            if getattr(row, name) is None and (value := getattr(other, name)) is not None
-        }
         await store.move(tx, row.workspace_id, other.user_identity_id, row.user_identity_id)
         await store.change(tx, other, merged_into=row.user_identity_id, email_address=None, phone_number=None)
+        known: dict[str, Any] = {"kind": store.OWN} if row.kind == store.NOBODY else {}
+        for name in ("full_name", *CONTACTS):
+            value = getattr(other, name) if getattr(row, name) is None else None
+            if value is not None and (name not in CONTACTS or await _is_free(tx, row, name, value)):
+                known[name] = value
         if known:
             row = await store.change(tx, row, **known)
     tx.after_commit(core.callers.forget)
@@ -130,15 +162,10 @@ async def merge(tx: Tx, core: Core, workspace_id: str, one: Named, others: Seque
 async def delete(tx: Tx, core: Core, workspace_id: str, user_identity_id: str) -> None:
     """With their client sessions, and their access: it goes from the doors as fast as these can be reached."""
     row = await get(tx, workspace_id, user_identity_id)
-    where = Where()
-    where.add("s.workspace_id = {} AND s.user_identity_id = {}", workspace_id, row.user_identity_id)
-    for session in await client_sessions.list_all(tx, where):
-        if await client_sessions.delete(tx, session):
-            await emit(tx, core, workspace_id, ClientSessionDeleted(client_session_id=session.client_session_id))
+    await grant_progress.lock(tx, workspace_id)
+    await leaving.forget_person(tx, core, workspace_id, row.user_identity_id)
     for grant in await grant_store.of_identity(tx, workspace_id, row.user_identity_id):
         await access_grants.delete(tx, core, grant)
-    await store.delete(tx, workspace_id, row.user_identity_id)
-    tx.after_commit(core.callers.forget)
 
 
 async def give(tx: Tx, workspace_id: str, user_identity_id: str, device_id: str) -> None:

@@ -102,8 +102,8 @@ async def first(visit: Visit) -> dict[str, str]:
     """Where the portal begins: what its link names, if it is there; else its first page."""
     landing = (
         ("device", "device_id", visit.portal.device_id),
-        ("booking", "access_grant_key", visit.portal.access_grant_key),
-        ("place", "space_key", visit.portal.space_key),
+        ("booking", "access_grant_id", visit.portal.access_grant_id),
+        ("place", "space_id", visit.portal.space_id),
     )
     for name, key, value in landing:
         view, is_there = VIEWS[name]

@@ -7,6 +7,9 @@ import msgspec
 
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
+OWN, BOOKING = "access_grant", "booking"
+"""The kind of those that were made as what they are; one that others are told of as."""
+
 
 class GrantRow(msgspec.Struct, frozen=True):
     """Who may go where and when."""
@@ -26,6 +29,8 @@ class GrantRow(msgspec.Struct, frozen=True):
     is_wanted: int
     """0: it is to go, and does when all its methods are gone."""
     created_at: int
+    kind: str = OWN
+    """What it was called when it was told of; its key is unique among these, and free once it is not wanted."""
 
 
 class MethodRow(msgspec.Struct, frozen=True):
@@ -53,9 +58,37 @@ async def get(read: Reader, workspace_id: str, access_grant_id: str) -> GrantRow
     return GrantRow(*row) if row else None
 
 
-async def by_key(read: Reader, workspace_id: str, access_grant_key: str) -> GrantRow | None:
-    row = await read.one(f"{_GRANT} WHERE workspace_id = $1 AND access_grant_key = $2", workspace_id, access_grant_key)
+async def by_key(read: Reader, workspace_id: str, kind: str, access_grant_key: str) -> GrantRow | None:
+    """The one that is wanted."""
+    row = await read.one(
+        f"{_GRANT} WHERE workspace_id = $1 AND access_grant_key = $2 AND kind = $3 AND is_wanted = 1",
+        workspace_id,
+        access_grant_key,
+        kind,
+    )
     return GrantRow(*row) if row else None
+
+
+async def having_key(read: Reader, workspace_id: str, access_grant_key: str) -> list[GrantRow]:
+    """Of any kind: those that are wanted; where there are none, those that are being deleted. Newest first."""
+    rows = await read.all(
+        f"{_GRANT} WHERE workspace_id = $1 AND access_grant_key = $2 ORDER BY created_at DESC, access_grant_id DESC",
+        workspace_id,
+        access_grant_key,
+    )
+    return _wanted_first([GrantRow(*row) for row in rows])
+
+
+async def of_reservation(read: Reader, workspace_id: str, reservation_key: str) -> list[GrantRow]:
+    """Those that are wanted; where there are none, those that are being deleted. What was told of as a booking is
+    meant where nothing else is."""
+    rows = await read.all(f"{_GRANT} WHERE workspace_id = $1 AND reservation_key = $2", workspace_id, reservation_key)
+    found = _wanted_first([GrantRow(*row) for row in rows])
+    return [row for row in found if row.kind != BOOKING] or found
+
+
+def _wanted_first(rows: list[GrantRow]) -> list[GrantRow]:
+    return [row for row in rows if row.is_wanted] or rows
 
 
 async def list_page(read: Reader, where: Where, limit: int) -> list[GrantRow]:

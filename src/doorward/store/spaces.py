@@ -8,6 +8,9 @@ import msgspec
 from doorward.store import search
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
+OWN = "space"
+"""The kind of those that were made as what they are."""
+
 
 class SpaceRow(msgspec.Struct, frozen=True):
     """A place."""
@@ -20,6 +23,8 @@ class SpaceRow(msgspec.Struct, frozen=True):
     customer_data_json: str | None
     parent_space_id: str | None
     created_at: int
+    kind: str = OWN
+    """What it was called when it was told of; its key is unique among these."""
 
 
 class SeenSpace(msgspec.Struct, frozen=True):
@@ -45,9 +50,17 @@ async def get(read: Reader, workspace_id: str, space_id: str) -> SpaceRow | None
     return SpaceRow(*row) if row else None
 
 
-async def by_key(read: Reader, workspace_id: str, space_key: str) -> SpaceRow | None:
-    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND space_key = $2", workspace_id, space_key)
+async def by_key(read: Reader, workspace_id: str, kind: str, space_key: str) -> SpaceRow | None:
+    row = await read.one(
+        f"{_SELECT} WHERE workspace_id = $1 AND space_key = $2 AND kind = $3", workspace_id, space_key, kind
+    )
     return SpaceRow(*row) if row else None
+
+
+async def having_key(read: Reader, workspace_id: str, space_key: str) -> list[SpaceRow]:
+    """Of any kind."""
+    rows = await read.all(f"{_SELECT} WHERE workspace_id = $1 AND space_key = $2", workspace_id, space_key)
+    return [SpaceRow(*row) for row in rows]
 
 
 async def see_page(read: Reader, where: Where, limit: int) -> list[SeenSpace]:

@@ -8,6 +8,11 @@ import msgspec
 from doorward.store import search
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
+OWN = "user_identity"
+"""The kind of those that were made as what they are."""
+NOBODY = "nobody"
+"""The kind of those of whom nothing was told: they are there for a booking, and go with it."""
+
 
 class IdentityRow(msgspec.Struct, frozen=True):
     """A person."""
@@ -22,15 +27,38 @@ class IdentityRow(msgspec.Struct, frozen=True):
     merged_into: str | None
     """The person that this one turned out to be."""
     created_at: int
+    kind: str = OWN
+    """What they were called when they were told of; their key is unique among these."""
 
 
 _SELECT = f"SELECT {columns(IdentityRow)} FROM user_identities"
 
 
-async def find(read: Reader, workspace_id: str, column: str, value: str) -> IdentityRow | None:
-    """By its id, key, address or number, whether it was merged or not."""
-    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND {column} = $2", workspace_id, value)
+async def get(read: Reader, workspace_id: str, user_identity_id: str) -> IdentityRow | None:
+    """Whether it was merged or not."""
+    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND user_identity_id = $2", workspace_id, user_identity_id)
     return IdentityRow(*row) if row else None
+
+
+async def by_key(read: Reader, workspace_id: str, kind: str, user_identity_key: str) -> IdentityRow | None:
+    """Whether it was merged or not."""
+    row = await read.one(
+        f"{_SELECT} WHERE workspace_id = $1 AND user_identity_key = $2 AND kind = $3",
+        workspace_id,
+        user_identity_key,
+        kind,
+    )
+    return IdentityRow(*row) if row else None
+
+
+async def having(read: Reader, workspace_id: str, column: str, value: str) -> list[IdentityRow]:
+    """All with this key, address or number, of any kind, whether they were merged or not; oldest first."""
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND {column} = $2 ORDER BY created_at, user_identity_id",
+        workspace_id,
+        value,
+    )
+    return [IdentityRow(*row) for row in rows]
 
 
 async def find_all(read: Reader, workspace_id: str, user_identity_ids: Collection[str]) -> list[IdentityRow]:
@@ -95,6 +123,16 @@ async def move(tx: Tx, workspace_id: str, from_id: str, to_id: str) -> None:
         workspace_id,
         from_id,
         to_id,
+    )
+
+
+async def forget_merged(tx: Tx, row: IdentityRow) -> None:
+    """One that was merged into another: that one stays, with all that came to it."""
+    await search.drop(tx, "user_identities", row.workspace_id, row.user_identity_id)
+    await tx.run(
+        "DELETE FROM user_identities WHERE workspace_id = $1 AND user_identity_id = $2",
+        row.workspace_id,
+        row.user_identity_id,
     )
 
 

@@ -6,6 +6,7 @@ from annotated_types import Ge, Gt, Le
 
 from doorward.api import action_attempts, page
 from doorward.api.access_codes.shared import Get, Name, Pin, one, search_for, settled
+from doorward.api.access_grants import ids_of_key
 from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
@@ -14,6 +15,7 @@ from doorward.core import backup_pool, code_state, devices, grant_progress, pins
 from doorward.core.access_codes import Change, Wish
 from doorward.errors import InvalidInput
 from doorward.store import access_codes as store
+from doorward.store import access_grants as grant_store
 from doorward.store import client_sessions
 from doorward.store.access_codes import SeenCode
 from doorward.store.action_attempts import AttemptRow
@@ -164,15 +166,10 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         )
     if p.access_method_id is not None:
         where.add("c.access_method_id = {}", p.access_method_id)
-    for name in ("access_grant_id", "access_grant_key"):
-        if (value := getattr(p, name)) is not None:
-            where.add(
-                "c.access_method_id IN (SELECT m.access_method_id FROM access_methods m JOIN access_grants g "
-                "ON g.workspace_id = m.workspace_id AND g.access_grant_id = m.access_grant_id "
-                f"WHERE m.workspace_id = {{}} AND g.{name} = {{}})",
-                req.workspace_id,
-                value,
-            )
+    if p.access_grant_id is not None:
+        await _of_grants(req, where, [p.access_grant_id])
+    if p.access_grant_key is not None:
+        await _of_grants(req, where, await ids_of_key(req, p.access_grant_key))
     if p.user_identifier_key is not None:
         client_sessions.of_users(
             where, "d.connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key
@@ -186,6 +183,11 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         "access_codes": [code_state.wire(req.core, seen) for seen in shown],
         "pagination": pagination,
     }
+
+
+async def _of_grants(req: Request, where: Where, access_grant_ids: list[str]) -> None:
+    methods = await grant_store.methods_of(req.db, req.workspace_id, access_grant_ids)
+    where.any_of("c.access_method_id", [method.access_method_id for method in methods])
 
 
 class Update(Params):

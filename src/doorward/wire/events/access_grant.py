@@ -66,7 +66,7 @@ class AccessMethodIssued(AboutMethod, kw_only=True):
 
 @event("access_method.reissued", "code")
 class AccessMethodReissued(AccessMethodIssued, kw_only=True):
-    """All doors have an access method's new times."""
+    """All doors have an access method's new times, or its new code."""
 
 
 @event("access_method.delay_in_issuing")
