@@ -181,6 +181,7 @@ async def test_an_intercom_with_tls_is_found_and_its_certificate_pinned(scheme: 
             serial=listener.unit.serial,
             firmware="2.50.0.76.2",
             needs_login_for_info=False,
+            address=f"127.0.0.1 port {listener.port}",
         )
         assert [(r["path"], r["status"]) for r in listener.unit.requests] == [("/api/system/info", 200)]
 

@@ -584,6 +584,21 @@ async def test_workspaces_do_not_know_each_others_intercoms(house: House) -> Non
         assert len(await devices(house.core)) == 2
 
 
+@pytest.mark.parametrize("hardened", [False, True])
+async def test_a_device_is_guessed_at_ten_times_by_whatever_name_and_workspace(house: House, hardened: bool) -> None:
+    async with await start_units(quirks=Quirks(info_needs_credentials=hardened)) as running:
+        port = running.listeners[0].port
+        other = replace(house, workspace=await make_workspace(house.core, "Other", is_sandbox=False))
+        answers = []
+        for n in range(4):
+            owner = await (house, other)[n % 2].owner()
+            await owner.press("Continue", addresses=f"{('127.0.0.1', 'localhost')[n // 2]}:{port}")
+            for guess in range(3):
+                await owner.log_in(f"guess {n} {guess}")
+                answers.append(owner.reply.status_code)
+        assert answers == [422] * 10 + [429] * 2
+
+
 async def test_two_who_connect_one_intercom_at_once_make_one_device(house: House) -> None:
     async with await start_units() as running:
         owners = [await house.owner() for _ in range(3)]

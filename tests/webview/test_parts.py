@@ -7,7 +7,7 @@ from doorward.clock import ManualClock
 from doorward.store.connect_webviews import WebviewRow
 from doorward.webview.ending import form_targets, with_query
 from doorward.webview.theme import Theme, contrast, style_sheet, theme_of
-from doorward.webview.throttle import MOST_WEBVIEWS, Throttle
+from doorward.webview.throttle import MOST_KEYS, Throttle
 
 
 @pytest.mark.parametrize(
@@ -88,23 +88,37 @@ def test_any_button_colour_has_a_text_that_can_be_read() -> None:
 async def test_failures_are_forgotten_one_by_one() -> None:
     clock = ManualClock()
     throttle = Throttle(clock)
+    a, b = ("webview", "a"), ("webview", "b")
     for _ in range(9):
-        throttle.failed("a")
+        throttle.failed(a)
     await clock.advance(100)
-    assert throttle.wait("a") == 0
-    throttle.failed("a")
-    assert throttle.wait("a") == 200
-    assert throttle.wait("b") == 0
+    assert throttle.wait(a) == 0
+    throttle.failed(a)
+    assert throttle.wait(a) == throttle.wait(b, a) == 200
+    assert throttle.wait(b) == 0
     await clock.advance(200)
-    assert throttle.wait("a") == 0
+    assert throttle.wait(a) == 0
+
+
+async def test_what_worked_is_not_counted() -> None:
+    throttle = Throttle(ManualClock())
+    key = ("device", "a")
+    for _ in range(30):
+        throttle.failed(key)
+        throttle.worked(key)
+    assert (throttle.wait(key), throttle._failures) == (0, {})
 
 
 async def test_counts_are_bounded() -> None:
     clock = ManualClock()
     throttle = Throttle(clock)
-    for n in range(MOST_WEBVIEWS + 10):
-        throttle.failed(str(n))
-    assert len(throttle._failures) == MOST_WEBVIEWS
+    for _ in range(10):
+        throttle.failed(("device", "guessed at"))
+    for n in range(MOST_KEYS * 2):
+        throttle.failed(("account", str(n)))
+        assert len(throttle._failures) <= MOST_KEYS
+    assert throttle.wait(("device", "guessed at")) == 300  # what is made up does not push it out
     await clock.advance(300)
-    throttle.failed("new")
-    assert list(throttle._failures) == ["new"]
+    for n in range(MOST_KEYS):
+        throttle.failed(("account", f"new {n}"))
+    assert ("device", "guessed at") not in throttle._failures

@@ -1,5 +1,7 @@
 """Strangers, forged and broken forms, guessing, and what headers and pages may hold."""
 
+import asyncio
+import itertools
 import re
 from typing import Any
 
@@ -11,6 +13,7 @@ from doorward.clock import ManualClock
 from doorward.core import webviews
 from doorward.core.context import Core
 from doorward.providers.base import NotAuthorized
+from doorward.store import workspaces
 from doorward.store.db import StoreUnavailable
 
 from .brand import Brand
@@ -172,14 +175,77 @@ async def test_guessing_has_to_wait(owner: Owner, brand: Brand, clock: ManualClo
     assert "Choose your devices" in owner.page.title
 
 
-async def test_guessing_at_one_webview_does_not_hold_up_another(make_owner: MakeOwner) -> None:
-    one, other = await make_owner(), await make_owner()
-    await one.to_account()
-    for _ in range(11):
-        await one.press("Log in and continue", email="jane@example.com", password="guess")
+async def another(core: Core, owner: Owner) -> Owner:
+    """The same person at a new webview of the same workspace."""
+    workspace = await workspaces.get(core.db.read, owner.row.workspace_id)
+    row, url = await make_webview(core, None, workspace)
+    made = Owner(owner.client, url, row)
+    await made.open()
+    return made
+
+
+async def test_an_account_is_guessed_at_ten_times_whatever_the_webview(
+    core: Core, owner: Owner, make_owner: MakeOwner, brand: Brand, clock: ManualClock
+) -> None:
+    for n in range(12):
+        one = await another(core, owner)
+        await one.to_account()
+        email = ("jane@example.com", " Jane@Example.COM ")[n % 2]
+        await one.press("Log in and continue", email=email, password="guess")
+        assert one.reply.status_code == (422 if n < 10 else 429)
+    assert len(brand.asked) == 10
+    assert "Wait 5 minutes, then try again." in one.page.text
+    # Neither another account nor another workspace waits for it.
+    await one.press("Log in and continue", email="joe@example.com", password="1234")
+    assert "Choose your devices" in one.page.title
+    elsewhere = await make_owner()
+    await elsewhere.to_devices()
+    assert "Choose your devices" in elsewhere.page.title
+    await clock.advance(300)
+    one = await another(core, owner)
+    await one.to_devices()
+    assert "Choose your devices" in one.page.title
+
+
+async def test_a_device_is_guessed_at_ten_times_whatever_the_webview(core: Core, owner: Owner, brand: Brand) -> None:
+    for n in range(4):
+        one = await another(core, owner)
+        await one.to_logins(1)
+        for guess in range(3):
+            await one.log_in(f"guess {guess}")
+            assert one.reply.status_code == (422 if n < 3 or guess < 1 else 429)
+    assert len([ref for ref, _ in brand.asked if ref != "account"]) == 10
+    # A login that is right for another device is no way around.
+    one = await another(core, owner)
+    await one.to_logins(0, 1, 2)
+    await one.log_in(same_login="yes")
+    assert len([ref for ref, _ in brand.asked if ref == "54-0000-0001"]) == 10
+    assert "Log in to Device 1" in one.page.title
+    await one.log_in()
     assert one.reply.status_code == 429
-    await other.to_devices()
-    assert "Choose your devices" in other.page.title
+    await one.press("Skip this device for now")
+    assert "Almost done" in one.page.title
+
+
+async def test_guessing_many_times_at_once_is_counted_too(core: Core, owner: Owner, brand: Brand) -> None:
+    guessers = [await another(core, owner) for _ in range(15)]
+    for one in guessers:
+        await one.to_account()
+    brand.gate = asyncio.Event()
+    typed: dict[str, str | list[str]] = {"email": "jane@example.com", "password": "guess"}
+    sent = [asyncio.create_task(one.send(one.page.data("Log in and continue", typed))) for one in guessers]
+    refused = [await ready for ready in itertools.islice(asyncio.as_completed(sent), 5)]
+    brand.gate.set()
+    assert [reply.status_code for reply in refused] == [429] * 5
+    assert sorted(reply.status_code for reply in await asyncio.gather(*sent)) == [422] * 10 + [429] * 5
+
+
+async def test_logins_that_work_are_not_counted(core: Core, owner: Owner) -> None:
+    for _ in range(12):
+        one = await another(core, owner)
+        await one.to_logins(0)
+        await one.log_in()
+        assert "Your devices are connected" in one.page.title
 
 
 async def test_one_login_for_all_counts_as_one_failure(owner: Owner, brand: Brand) -> None:

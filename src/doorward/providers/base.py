@@ -68,6 +68,8 @@ class OfferedDevice:
     """False: a device nobody logged in to is left out, not stored."""
     reach: Mapping[str, str] = field(default_factory=dict)
     """What the provider needs to reach it again during this login."""
+    stands_at: tuple[str, ...] = ()
+    """What else it is known by when failed logins are counted: names are many, and lead to one device."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ A step follows from what is stored, so the page can be left, opened again and se
 step than the current one does nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from doorward.core import webviews
@@ -15,7 +15,7 @@ from doorward.core.webviews import Visit
 from doorward.providers.base import AskAgain, LoginForm, NotAuthorized, Provider, ProviderError
 from doorward.webview import forms
 from doorward.webview.forms import Posted
-from doorward.webview.throttle import Throttle
+from doorward.webview.throttle import Key, Throttle, account_keys, device_keys, webview_key
 
 
 class Again(Exception):
@@ -140,19 +140,22 @@ async def _brand(turn: Turn) -> Visit:
 async def _discover(turn: Turn) -> Visit:
     """Look for devices on the network; what was typed meanwhile is kept."""
     form = turn.provider.account_form(turn.visit.place)
-    _may_try(turn)
-    turn.throttle.failed(turn.visit.row.connect_webview_id)  # a search costs as much as a guess
-    visit = await webviews.save(turn.core, turn.visit, typed=_shown(form, forms.typed(form, turn.posted)))
+    typed = _shown(form, forms.typed(form, turn.posted))
+    _try(turn, [webview_key(turn.visit)], typed)  # a search costs as much as a guess
+    visit = await webviews.save(turn.core, turn.visit, typed=typed)
     return await webviews.discover(turn.core, visit, turn.provider)
 
 
 async def _account(turn: Turn) -> Visit:
     form = turn.provider.account_form(turn.visit.place)
     values = _login(turn, form)
+    keys = [webview_key(turn.visit), *account_keys(turn.visit, turn.provider, form, values)]
+    _try(turn, keys, _shown(form, values))
     try:
         visit = await webviews.log_in(turn.core, turn.visit, turn.provider, values)
     except ProviderError as exc:
-        raise _failed(turn, form, values, exc) from None
+        raise _failed(form, values, exc) from None
+    turn.throttle.worked(*keys)
     if visit.flow.account is not None and visit.row.status == "pending" and is_chosen_by_now(visit):
         refs = [device.ref for device in visit.flow.account.devices]
         return await _go_on(turn, await webviews.choose(turn.core, visit, refs))
@@ -175,24 +178,38 @@ async def _device(turn: Turn) -> Visit:
     form = turn.provider.device_form(turn.visit.place)
     assert form is not None
     values = _login(turn, form)
+    device = turn.visit.flow.offered(ref)
+    assert device is not None
+    keys = _try(turn, [webview_key(turn.visit), *device_keys(turn.visit, turn.provider, device)], _shown(form, values))
     visit, troubles = await webviews.log_in_devices(turn.core, turn.visit, turn.provider, [ref], values)
     if troubles:
-        raise _failed(turn, form, values, troubles[ref])
+        raise _failed(form, values, troubles[ref])
+    turn.throttle.worked(*keys)
     if turn.posted.one("same_login") and visit.flow.waiting:
         visit = await _same_login(turn, form, visit, values)
     return await _go_on(turn, visit)
 
 
 async def _same_login(turn: Turn, form: LoginForm, visit: Visit, values: Mapping[str, str]) -> Visit:
-    """Try one login on all that wait, and keep what worked. Raises Again for the first that did not."""
-    waiting = [device.ref for device in visit.flow.waiting]
+    """Try one login on all that wait, and keep what worked. Raises Again for the first that did not.
+
+    For the webview that is one try, for each device one of its own. One that was tried too often is left out.
+    """
     # What was confirmed for one device says nothing of the others.
     confirmed = {field.name for field in form.fields if field.kind == "confirm"}
     plain = {name: "" if name in confirmed else value for name, value in values.items()}
-    visit, troubles = await webviews.log_in_devices(turn.core, visit, turn.provider, waiting, plain)
+    tried: dict[str, list[Key]] = {}
+    for device in visit.flow.waiting:
+        keys = device_keys(visit, turn.provider, device)
+        if not turn.throttle.wait(*keys):
+            turn.throttle.failed(*keys)
+            tried[device.ref] = keys
+    visit, troubles = await webviews.log_in_devices(turn.core, visit, turn.provider, list(tried), plain)
+    turn.throttle.worked(*(key for ref, keys in tried.items() if ref not in troubles for key in keys))
     if troubles:
+        turn.throttle.failed(webview_key(visit))
         names = _listed([device.name for device in visit.flow.waiting])
-        again = _failed(turn, form, plain, next(iter(troubles.values())))
+        again = _failed(form, plain, next(iter(troubles.values())))
         raise Again(
             f"The same login did not work for {names}. {again.message}",
             visit=visit,
@@ -228,18 +245,17 @@ async def _finish(turn: Turn, visit: Visit) -> Visit:
 
 
 def _login(turn: Turn, form: LoginForm) -> dict[str, str]:
-    """What was typed, when it may be tried. Raises Again."""
+    """What was typed, when it can be right. Raises Again."""
     values = forms.typed(form, turn.posted)
-    _may_try(turn, _shown(form, values))
     wrong = forms.mistakes(form, values)
     if wrong:
         raise Again("Something is missing or cannot be right.", fields=wrong, typed=_shown(form, values))
     return values
 
 
-def _may_try(turn: Turn, typed: Mapping[str, str] | None = None) -> None:
-    """Raises Again after too many tries that failed."""
-    wait = turn.throttle.wait(turn.visit.row.connect_webview_id)
+def _try(turn: Turn, keys: Sequence[Key], typed: Mapping[str, str]) -> Sequence[Key]:
+    """Count a try, as failed until it has worked. Raises Again after too many that failed."""
+    wait = turn.throttle.wait(*keys)
     if wait:
         minutes = -(-wait // 60)
         raise Again(
@@ -248,11 +264,12 @@ def _may_try(turn: Turn, typed: Mapping[str, str] | None = None) -> None:
             status=429,
             retry_after=wait,
         )
+    turn.throttle.failed(*keys)
+    return keys
 
 
-def _failed(turn: Turn, form: LoginForm, values: Mapping[str, str], exc: ProviderError) -> Again:
-    """Count a login that did not work, and say why."""
-    turn.throttle.failed(turn.visit.row.connect_webview_id)
+def _failed(form: LoginForm, values: Mapping[str, str], exc: ProviderError) -> Again:
+    """Say why a login did not work."""
     typed = _shown(form, values)
     if isinstance(exc, AskAgain):
         # What was confirmed before is asked for together with it: neither is remembered.

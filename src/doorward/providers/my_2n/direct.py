@@ -278,6 +278,7 @@ def _offered(found: Found) -> OfferedDevice:
         facts=facts if found.is_sure else (("Not recognized", _STRANGE), *facts),
         is_kept_without_login=False,
         reach=reach if found.is_sure else {**reach, "strange": "yes"},
+        stands_at=(found.address,),
     )
 
 

@@ -14,7 +14,7 @@ import ipaddress
 import re
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -75,6 +75,8 @@ class Found:
     needs_login_for_info: bool
     is_sure: bool = True
     """False: something asks for a login where a 2N would, and says no more."""
+    address: str = ""
+    """The IP address behind its name, and the port where that is not the usual one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,16 +188,17 @@ class _Probe:
         until = asyncio.get_running_loop().time() + self._timeout
         try:
             async with asyncio.timeout(self._timeout):
-                await self._check_host()
+                address = await self._check_host()
         except TimeoutError:
             raise DoesNotAnswer(self._host) from None
         found = await self._try_ways(until)
         if found is None:
             raise most_telling(self._failures)
-        return found
+        port = urlsplit(found.url).port
+        return replace(found, address=address if port is None else f"{address} port {port}")
 
-    async def _check_host(self) -> None:
-        """The name has an address, and at least one of them is allowed. Sockets check theirs again."""
+    async def _check_host(self) -> str:
+        """The first address of the name that is allowed. Sockets check theirs again."""
         loop = asyncio.get_running_loop()
         try:
             infos = await loop.getaddrinfo(self._host, self._ways[0].port, type=socket.SOCK_STREAM)
@@ -208,7 +211,7 @@ class _Probe:
                 transport.check(str(info[4][0]), self._allowed)
             except transport.AddressRefused:
                 continue
-            return
+            return str(info[4][0])
         raise AddressOutsideNetworks(self._host, ipaddress.ip_address(str(infos[0][4][0]).partition("%")[0]))
 
     async def _try_ways(self, until: float) -> Found | None:
