@@ -1,11 +1,14 @@
 """Customer portals: what a link opens, for how long, and what it never shows or does."""
 
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from tests.support.server import Reply, World, new_workspace, request, serving
+
+from doorward.wire.time import iso
 
 CREATE = "/customers/create_portal"
 DAY_S = 24 * 3600
@@ -20,8 +23,12 @@ class Person:
 
     async def see(self, at: str | None = None, **query: str) -> Reply:
         """A page."""
-        about = {**self.link, **({"at": at} if at else {}), **query}
-        return await request(self.world.app, "GET", "/portal/view", query=urlencode(about))
+        return await self.open({**({"at": at} if at else {}), **query})
+
+    async def open(self, query: dict[str, str]) -> Reply:
+        """An address of the portal."""
+        text = urlencode({**self.link, **query}, errors="surrogatepass")
+        return await request(self.world.app, "GET", "/portal/view", query=text)
 
     @property
     def csrf(self) -> str:
@@ -288,10 +295,192 @@ async def test_times_are_those_of_the_place(tmp_path: Path, database_url: str | 
         assert (grant["starts_at"], grant["ends_at"]) == ("2090-07-01T19:00:00.000Z", "2090-07-04T15:00:00.000Z")
         page = (await person.see("booking", access_grant_id=grant["access_grant_id"])).body.decode()
         assert "1 Jul 2090, 15:00 to 4 Jul 2090, 11:00" in page
-        for wrong in ("soon", "2090-13-01T00:00"):
+        for wrong in ("soon", "2090-13-01T00:00", "9999-12-31T23:59", "0001-01-01T00:00"):
             reply = await person.send("place", "book", about=about, space_id=space_id, name="Jane", ends_at=wrong)
-            assert (reply.status, b"ends_at" in reply.body) == (400, True)
+            assert reply.status == 400, wrong
         assert len((await world.call("/access_grants/list"))["access_grants"]) == 1
+
+
+async def test_times_at_the_end_of_the_calendar_are_shown(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await belongs_to(world, "hotel")
+        space = {"space_key": "101", "name": "Room", "customer_data": {"time_zone": "Pacific/Auckland"}}
+        person = await portal(world, data={"spaces": [space]})
+        ids = {
+            "device_ids": world.devices,
+            "space_id": (await world.call("/spaces/get", space_key="101"))["space"]["space_id"],
+        }
+        await world.call("/spaces/add_devices", **ids)
+        booking = {"reservation_key": "r", "name": "Jane", "space_keys": ["101"], "ends_at": "9999-12-31T23:59:00Z"}
+        await world.call("/customers/push_data", customer_key="hotel", reservations=[booking])
+        for at in ("bookings", "booking"):
+            page = await person.see(at, **({"access_grant_key": "r"} if at == "booking" else {}))
+            assert (page.status, b"31 Dec 9999, 23:59" in page.body) == (200, True), at
+
+
+# ---------------------------------------------------------------- what is asked for wrongly
+
+
+async def test_no_address_of_a_portal_breaks_it(tmp_path: Path, database_url: str | None) -> None:
+    """Every page with every parameter, right, strange and another customer's."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await belongs_to(world, "hotel")
+        rooms = [{"space_key": f"s{n}", "name": "A secret room"} for n in range(2)]
+        mine = await portal(world, data={"spaces": rooms})
+        space = (await world.call("/spaces/get", space_key="s0"))["space"]
+        await world.call("/spaces/add_devices", space_id=space["space_id"], device_ids=world.devices)
+        booking = {"reservation_key": "r", "name": "A secret guest", "space_keys": ["s0"]}
+        await world.call("/customers/push_data", customer_key="hotel", reservations=[booking])
+        grant = (await world.call("/access_grants/get", access_grant_key="r"))["access_grant"]
+        other = await portal(world, "other")
+        session = (await world.call("/client_sessions/create", customer_key="hotel"))["client_session"]["token"]
+        cursors = {
+            path: (await world.raw(path, {"limit": 1}, key=session)).json["pagination"]["next_page_cursor"] or ""
+            for path in ("/spaces/list", "/devices/list")
+        }
+        strange = [
+            "",
+            " ",
+            "x",
+            "%",
+            "'",
+            "\\",
+            "\0",
+            "\ud800",
+            "é" * 200,
+            "9" * 5000,
+            "null",
+            "[]",
+            "<b>",
+            *cursors.values(),
+        ]
+        right = {
+            "device_id": world.devices[0],
+            "space_id": space["space_id"],
+            "space_key": "s0",
+            "access_grant_id": grant["access_grant_id"],
+            "access_grant_key": "r",
+            "search": "secret",
+            "page_cursor": cursors["/spaces/list"],
+            "said": "renamed",
+            "portal_id": mine.link["portal_id"],
+            "auth_token": mine.link["auth_token"],
+        }
+        pages = ["devices", "device", "bookings", "booking", "places", "place", "accounts", "", "\0", "x"]
+        private = (b"secret guest", b"secret room", world.devices[0].encode(), b"jane@example.com")
+        for at in pages:
+            for name, value in right.items():
+                for given in (value, *strange):
+                    reply = await mine.open({"at": at, name: given})
+                    assert reply.status < 500, (at, name, given, reply)
+                reply = await other.open({"at": at, name: value})
+                assert reply.status < 500 and not any(one in reply.body for one in private), (at, name, reply)
+
+
+async def test_a_cursor_that_does_not_fit_begins_anew(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        spaces = [{"space_key": f"s{n:02}", "name": f"Room {n:02}"} for n in range(60)]
+        person = await portal(world, data={"spaces": spaces})
+        page = (await person.see("places")).body.decode()
+        cursor = page.partition("page_cursor=")[2].partition('"')[0]
+        assert "Room 49" in page and "Room 50" not in page
+        page = (await person.see("places", page_cursor=cursor)).body.decode()
+        assert "Room 50" in page and "Room 49" not in page
+        for query in ({"page_cursor": "x"}, {"page_cursor": cursor, "search": "Room 0"}):
+            reply = await person.see("places", **query)
+            assert (reply.status, b"Room 00" in reply.body) == (200, True)
+        for at in ("devices", "bookings", "accounts"):
+            assert (await person.see(at, page_cursor=cursor)).status == 200
+        # What is not there says so, and leads back.
+        for query, status in (({}, 404), ({"device_id": "x"}, 404), ({"device_id": "x" * 200}, 400)):
+            reply = await person.see("device", **query)
+            assert (reply.status, b"Go to the first page" in reply.body) == (status, True)
+
+
+# ---------------------------------------------------------------- what is typed wrongly
+
+
+async def test_what_was_typed_is_shown_again_with_what_is_wrong(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        await belongs_to(world, "hotel")
+        person = await portal(world, data={"spaces": [{"space_key": "101", "name": "Room"}]})
+        space_id = (await world.call("/spaces/get", space_key="101"))["space"]["space_id"]
+        await world.call("/spaces/add_devices", space_id=space_id, device_ids=world.devices[:1])
+        device = {"device_id": world.devices[0]}
+        await world.call("/access_codes/create", **device, code="739152")
+        place = {"space_id": space_id}
+        over, late, later = "2020-01-01T10:00", "2090-01-01T10:00", "2090-01-02T10:00"
+        long = "x" * 256
+        for at, act, about, fields, sentence in (
+            ("device", "make_code", device, {"name": "Jane <3", "code": "12"}, "Type 4 to 8 digits, or nothing."),
+            ("device", "make_code", device, {"name": "Jane", "code": "abcd"}, "Type 4 to 8 digits, or nothing."),
+            ("device", "make_code", device, {"name": "Jane", "code": "739152"}, "Another code of this door has these"),
+            ("device", "make_code", device, {"name": " ", "code": "4711"}, "Type a name."),
+            ("device", "make_code", device, {"name": long, "code": "4711"}, "At most 255 characters fit."),
+            ("device", "make_code", device, {"name": "J", "starts_at": late}, "Say until when, too."),
+            ("device", "make_code", device, {"name": "J", "ends_at": over}, "This time is over."),
+            ("device", "make_code", device, {"name": "J", "ends_at": "soon"}, "Type a date and a time"),
+            ("device", "rename_device", device, {"name": " "}, "Type a name."),
+            ("device", "rename_device", device, {"name": long}, "At most 255 characters fit."),
+            ("place", "book", place, {"name": "", "code": "4711"}, "Type the guest&#39;s name."),
+            ("place", "book", place, {"name": "J", "code": "1234567890"}, "Type 4 to 8 digits, or nothing."),
+            ("place", "book", place, {"name": "J", "starts_at": later, "ends_at": late}, "The end must be later"),
+            ("place", "rename_place", place, {"name": ""}, "Type a name."),
+            ("place", "put", place, {}, "Choose at least one door."),
+            ("places", "make_place", {}, {"name": long}, "At most 255 characters fit."),
+        ):
+            reply = await person.send(at, act, about=about, **about, **fields)
+            page = reply.body.decode()
+            assert reply.status in (400, 409) and sentence in page, (act, fields, reply)
+            assert "Something is missing or cannot be right." in page and "<title>Please check: " in page
+            form = page.partition(f'name="act" value="{act}"')
+            assert form[0].rpartition("<details")[2].startswith(' class="new" open>'), act
+            for value in fields.values():
+                assert not value.strip() or f'value="{escape(value)}"' in form[2], (act, value)
+            assert page.count(" autofocus") == 1 and page.count('aria-invalid="true"') == (act != "put")
+            assert "pattern" not in page and "starts_at and ends_at" not in page
+        assert (await world.call("/access_grants/list"))["access_grants"] == []
+        assert len((await world.call("/access_codes/list", **device))["access_codes"]) == 1
+        assert len((await world.call("/spaces/list"))["spaces"]) == 1
+
+
+async def test_without_a_beginning_it_begins_now(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await belongs_to(world, "hotel")
+        person = await portal(world)
+        about = {"device_id": world.devices[0]}
+        sent = await person.send("device", "make_code", about=about, **about, name="Jane", ends_at="2090-01-01T10:00")
+        assert sent.status == 303, sent
+        [code] = (await world.call("/access_codes/list", **about))["access_codes"]
+        now = world.clock.now()
+        assert code["type"] == "time_bound" and iso(now - 120_000) < code["starts_at"] <= iso(now)
+
+
+async def test_codes_keep_what_the_doors_take(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        await belongs_to(world, "hotel")
+        person = await portal(world, data={"spaces": [{"space_key": "101", "name": "Room"}]})
+        space_id = (await world.call("/spaces/get", space_key="101"))["space"]["space_id"]
+        await world.call("/spaces/add_devices", space_id=space_id, device_ids=world.devices)
+        for device_id, lengths in zip(world.devices, ([4, 6], [6, 8]), strict=True):
+            path = "/access_codes/report_device_constraints"
+            await world.call(path, device_id=device_id, supported_code_lengths=lengths)
+        about = {"space_id": space_id}
+        assert b"6 digits. Left empty" in (await person.see("place", **about)).body
+        assert b"4 or 6 digits. Left empty" in (await person.see("device", device_id=world.devices[0])).body
+        reply = await person.send("place", "book", about=about, **about, name="Jane", code="4711")
+        assert (reply.status, b"Type 6 digits, or nothing." in reply.body) == (400, True)
+        other = {"device_id": world.devices[1], "supported_code_lengths": [8]}
+        await world.call("/access_codes/report_device_constraints", **other)
+        reply = await person.send("place", "book", about=about, **about, name="Jane")
+        assert (reply.status, b"none fits all of them" in reply.body) == (400, True)
+        reply = await person.send("place", "book", about=about, **about, name="Jane" * 80)
+        assert reply.body.count(b'class="field-problem"') == 2
 
 
 async def test_another_workspace_has_nothing_of_it(tmp_path: Path, database_url: str | None) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 
 from doorward.core import portals
-from doorward.errors import ApiError, ConnectedAccountNotFound, InvalidInput
-from doorward.portal import times, views
+from doorward.errors import ApiError, ConnectedAccountNotFound
+from doorward.portal import views
+from doorward.portal.entries import IN_A_BOOKING, Entries
 from doorward.portal.visit import Visit
 from doorward.webview.forms import Posted
 
@@ -58,14 +59,15 @@ async def rename_device(visit: Visit, posted: Posted) -> Next:
 
 async def make_code(visit: Visit, posted: Posted) -> Next:
     row = await visit.device(posted.one("device_id"))
-    starts_at, ends_at = _times(posted, views.zone_of_device(row))
-    if starts_at is not None and ends_at is None:
-        raise InvalidInput.of("ends_at", "Required with a beginning")
+    entries = Entries(posted)
+    name, code = entries.name(), entries.code([row])
+    starts_at, ends_at = entries.times(views.zone_of_device(row), visit.core.clock.now(), needs_end=True)
+    entries.check()
     await visit.ask(
         "/access_codes/create",
         device_id=row["device_id"],
-        name=_name(posted),
-        code=posted.one("code").strip() or None,
+        name=name,
+        code=code,
         starts_at=starts_at,
         ends_at=ends_at,
     )
@@ -81,15 +83,17 @@ async def remove_code(visit: Visit, posted: Posted) -> Next:
 
 async def book(visit: Visit, posted: Posted) -> Next:
     space_id = posted.one("space_id")
-    zone = (await views.place_of(visit, {"space_id": space_id}))["zone"]
-    starts_at, ends_at = _times(posted, zone)
-    code = {"code": pin} if (pin := posted.one("code").strip()) else {}
+    place = await views.place_of(visit, {"space_id": space_id})
+    entries = Entries(posted)
+    name, code = entries.name("the guest's name"), entries.code(place["here"], IN_A_BOOKING)
+    starts_at, ends_at = entries.times(place["zone"], visit.core.clock.now())
+    entries.check()
     made = await visit.ask(
         "/access_grants/create",
         space_ids=[space_id],
-        name=_name(posted),
-        user_identity={"full_name": _name(posted)},
-        requested_access_methods=[{"mode": "code", **code}],
+        name=name,
+        user_identity={"full_name": name},
+        requested_access_methods=[{"mode": "code", **({"code": code} if code else {})}],
         starts_at=starts_at,
         ends_at=ends_at,
     )
@@ -118,7 +122,10 @@ async def remove_place(visit: Visit, posted: Posted) -> Next:
 
 async def put(visit: Visit, posted: Posted) -> Next:
     """Put devices into a place."""
-    chosen = [(await visit.device(one))["device_id"] for one in posted.all("device")]
+    entries = Entries(posted)
+    wanted = entries.some("device", "Choose at least one door.")
+    entries.check()
+    chosen = [(await visit.device(one))["device_id"] for one in wanted]
     await visit.ask("/spaces/add_devices", space_id=posted.one("space_id"), device_ids=chosen)
     return {"at": "place", "space_id": posted.one("space_id"), "said": "put"}
 
@@ -175,14 +182,7 @@ ACTS: dict[str, tuple[Act, str]] = {
 
 
 def _name(posted: Posted) -> str:
-    name = " ".join(posted.one("name").split())
-    if not name:
-        raise InvalidInput.of("name", "Required")
+    entries = Entries(posted)
+    name = entries.name()
+    entries.check()
     return name
-
-
-def _times(posted: Posted, zone: str) -> tuple[str | None, str | None]:
-    return (
-        times.instant("starts_at", posted.one("starts_at"), zone),
-        times.instant("ends_at", posted.one("ends_at"), zone),
-    )

@@ -20,8 +20,9 @@ from doorward.api.dispatch import Api, base_url
 from doorward.core import portals
 from doorward.core.context import Core
 from doorward.core.workspaces import partner_name
-from doorward.errors import ApiError, NotFound, RateLimited
+from doorward.errors import ApiError, BadRequest, NotFound
 from doorward.portal.acts import ACTS, SAID
+from doorward.portal.entries import Entry, Tried, said, spoken
 from doorward.portal.times import shown
 from doorward.portal.views import VIEWS, first
 from doorward.portal.visit import Visit
@@ -43,7 +44,7 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_templates.globals.update(asset=asset, shown=shown)
+_templates.globals.update(asset=asset, shown=shown, spoken=spoken)
 
 
 def routes(core: Core, api: Api) -> list[BaseRoute]:
@@ -60,29 +61,28 @@ class Pages:
 
     async def answer(self, request: Request) -> Response:
         """The page, whatever happens."""
+        visit = None
         try:
-            return await (self._post(request) if request.method == "POST" else self._get(request))
+            visit = await self._visit(request)
+            return await (self._post(request, visit) if request.method == "POST" else self._get(visit))
         except PageError as exc:
-            return _problem(exc)
-        except NotFound:
-            return _problem(PageError(404, "This is not here any more", "Go back, and load the page again."))
+            return _problem(exc, visit)
+        except ApiError as exc:
+            return _problem(_page_error(exc), visit)
         except StoreUnavailable as exc:
             log.error("the store failed", path=request.url.path, reason=str(exc))
-            return _problem(
-                PageError(503, "Please try again in a moment", "The server cannot store anything just now.")
-            )
+            text = "The server cannot store anything just now."
+            return _problem(PageError(503, "Please try again in a moment", text), visit)
         except Exception:
             log.exception("unexpected failure", path=request.url.path)
-            return _problem(PageError(500, "Something went wrong", "The mistake is ours. Please try once more."))
+            return _problem(PageError(500, "Something went wrong", "The mistake is ours. Please try once more."), visit)
 
-    async def _get(self, request: Request) -> Response:
-        visit = await self._visit(request)
+    async def _get(self, visit: Visit) -> Response:
         if "at" not in visit.asked:
             return _redirect(visit, visit.address(**await first(visit)))
         return await self._page(visit)
 
-    async def _post(self, request: Request) -> Response:
-        visit = await self._visit(request)
+    async def _post(self, request: Request, visit: Visit) -> Response:
         posted = await forms.read(request)
         forms.check_ours(self._core, request, posted, self._csrf(visit))
         act, view = ACTS.get(posted.one("act"), (None, ""))
@@ -93,7 +93,7 @@ class Pages:
         except NotFound:
             raise
         except ApiError as error:
-            return await self._page(visit, error)
+            return await self._page(visit, Tried(posted, error))
         return _redirect(visit, then if isinstance(then, str) else visit.address(**then))
 
     async def _visit(self, request: Request) -> Visit:
@@ -121,38 +121,55 @@ class Pages:
     def _csrf(self, visit: Visit) -> str:
         return forms.csrf(self._core, visit.row.short, visit.token)
 
-    async def _page(self, visit: Visit, error: ApiError | None = None) -> Response:
+    async def _page(self, visit: Visit, again: Tried | None = None) -> Response:
+        """`again`: the form that was sent and not carried out."""
         name = visit.asked.get("at", visit.pages[0])
         view, is_there = VIEWS.get(name, (None, None))
         if view is None or is_there is None or not is_there(visit):
-            raise PageError(404, "This page does not exist", "Go back, and choose another one.")
+            raise PageError(404, "This page does not exist", "It may have been left out of this portal.")
+
+        def entry(act: str, **about: str) -> Entry:
+            return again.entry(act, about) if again else Entry()
+
         values: dict[str, Any] = {
-            "alert": error.message if error else None,
+            "again": again,
             "at": name,
             "csrf": self._csrf(visit),
+            "entry": entry,
             "partner": partner_name(visit.workspace),
-            "said": SAID.get(visit.asked.get("said", "")) if error is None else None,
+            "said": SAID.get(visit.asked.get("said", "")) if again is None else None,
             "steps": None,
             "theme": theme_of(visit.workspace.customization_json),
             "visit": visit,
         }
         values |= await view(visit)
         html = _templates.get_template(f"portal/{name}.html").render(values)
-        more = {}
-        if isinstance(error, RateLimited):
-            more = dict(error.headers)
-        return Response(html, error.status if error else 200, {**_headers(visit), **more}, "text/html")
+        more = again.error.headers if again else {}
+        return Response(html, again.error.status if again else 200, {**_headers(visit), **more}, "text/html")
 
 
 def _redirect(visit: Visit, target: str) -> Response:
     return RedirectResponse(target, 303, _headers(visit))
 
 
-def _problem(error: PageError) -> Response:
+def _page_error(error: ApiError) -> PageError:
+    """What the API refused to show or to do, told on a page of its own."""
+    if isinstance(error, NotFound):
+        return PageError(404, "This is not here any more", "It was removed, or it does not belong to this portal.")
+    if isinstance(error, BadRequest):
+        return PageError(error.status, "This address cannot be right", "A part of it may be missing or mistyped.")
+    return PageError(error.status, "That did not work", said(error))
+
+
+def _problem(error: PageError, visit: Visit | None) -> Response:
     html = _templates.get_template("problem.html").render(
-        title=error.title, message=error.message, theme=Theme(), partner=None
+        title=error.title,
+        message=error.message,
+        theme=theme_of(visit.workspace.customization_json) if visit else Theme(),
+        partner=partner_name(visit.workspace) if visit else None,
+        way_on=visit.address(at=visit.pages[0]) if visit else None,
     )
-    return Response(html, error.status, _headers(None), "text/html")
+    return Response(html, error.status, _headers(visit), "text/html")
 
 
 def _headers(visit: Visit | None) -> dict[str, str]:

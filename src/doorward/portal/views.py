@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from doorward.errors import AccessGrantNotFound, NotFound, SpaceNotFound
+from doorward.errors import AccessGrantNotFound, InvalidInput, MismatchedPageParameters, NotFound, SpaceNotFound
+from doorward.portal.entries import IN_A_BOOKING, code_lengths
 from doorward.portal.times import zone_named
 from doorward.portal.visit import Visit
 
@@ -16,7 +17,7 @@ View = Callable[[Visit], Awaitable[dict[str, Any]]]
 
 async def devices(visit: Visit) -> dict[str, Any]:
     """Devices, and how they are."""
-    found = await visit.ask("/devices/list", custom_metadata_has=visit.metadata, **_part(visit))
+    found = await _part(visit, "/devices/list", search=_search(visit), custom_metadata_has=visit.metadata)
     return {"devices": found["devices"], "next": found["pagination"]["next_page_cursor"]}
 
 
@@ -26,14 +27,12 @@ async def device(visit: Visit) -> dict[str, Any]:
     codes = []
     if row.get("can_program_online_access_codes"):
         codes = (await visit.ask("/access_codes/list", device_id=row["device_id"], limit=MOST))["access_codes"]
-    return {"device": row, "codes": codes, "zone": zone_of_device(row)}
+    return {"device": row, "codes": codes, "lengths": code_lengths([row]), "zone": zone_of_device(row)}
 
 
 async def bookings(visit: Visit) -> dict[str, Any]:
     """Access grants."""
-    part = _part(visit)
-    part.pop("search", None)
-    found = await visit.ask("/access_grants/list", **part)
+    found = await _part(visit, "/access_grants/list")
     return {
         "bookings": found["access_grants"],
         "next": found["pagination"]["next_page_cursor"],
@@ -56,7 +55,7 @@ async def booking(visit: Visit) -> dict[str, Any]:
 
 async def places(visit: Visit) -> dict[str, Any]:
     """Spaces."""
-    found = await visit.ask("/spaces/list", **_part(visit))
+    found = await _part(visit, "/spaces/list", search=_search(visit))
     return {"places": found["spaces"], "next": found["pagination"]["next_page_cursor"]}
 
 
@@ -77,12 +76,18 @@ async def place_of(visit: Visit, asked: Mapping[str, str]) -> dict[str, Any]:
     if visit.portal.organizes and visit.may_change:
         found = await visit.ask("/devices/list", custom_metadata_has=visit.metadata, limit=MOST)
         others = [one for one in found["devices"] if one["device_id"] not in known]
-    return {"place": row, "here": here["devices"], "others": others, "zone": zone_of_place(row, here["devices"])}
+    return {
+        "place": row,
+        "here": here["devices"],
+        "others": others,
+        "lengths": code_lengths(here["devices"], IN_A_BOOKING),
+        "zone": zone_of_place(row, here["devices"]),
+    }
 
 
 async def accounts(visit: Visit) -> dict[str, Any]:
     """Accounts, and how they are."""
-    found = await visit.ask("/connected_accounts/list", custom_metadata_has=visit.metadata, **_part(visit))
+    found = await _part(visit, "/connected_accounts/list", custom_metadata_has=visit.metadata)
     return {"accounts": found["connected_accounts"], "next": found["pagination"]["next_page_cursor"]}
 
 
@@ -120,13 +125,18 @@ async def first(visit: Visit) -> dict[str, str]:
 # ---------------------------------------------------------------- what they share
 
 
-def _part(visit: Visit) -> dict[str, Any]:
-    """The part of a list that is asked for."""
-    return {
-        "limit": PAGE,
-        "search": visit.asked.get("search", "").strip()[:200] or None,
-        "page_cursor": visit.asked.get("page_cursor") or None,
-    }
+def _search(visit: Visit) -> str | None:
+    return visit.asked.get("search", "").strip()[:200] or None
+
+
+async def _part(visit: Visit, path: str, **which: Any) -> Any:
+    """The part of a list that is asked for. A cursor that does not fit (the search was changed) begins it anew."""
+    if cursor := visit.asked.get("page_cursor"):
+        try:
+            return await visit.ask(path, limit=PAGE, page_cursor=cursor, **which)
+        except (InvalidInput, MismatchedPageParameters):
+            pass
+    return await visit.ask(path, limit=PAGE, **which)
 
 
 async def _places(visit: Visit) -> list[Any]:

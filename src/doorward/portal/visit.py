@@ -46,6 +46,8 @@ class Visit:
 
     async def device(self, device_id: str) -> Any:
         """A device that this portal shows. Raises DeviceNotFound."""
+        if not device_id:
+            raise DeviceNotFound
         found = await self.ask("/devices/list", device_ids=[device_id], custom_metadata_has=self.metadata)
         if not found["devices"]:
             raise DeviceNotFound(data={"device_id": device_id})

@@ -47,7 +47,7 @@ def headers(row: WebviewRow | None) -> dict[str, str]:
 def problem(error: PageError) -> Response:
     """A page for what is no step of a login."""
     html = _templates.get_template("problem.html").render(
-        title=error.title, message=error.message, theme=Theme(), partner=None
+        title=error.title, message=error.message, theme=Theme(), partner=None, way_on=None
     )
     return Response(html, error.status, headers(None), "text/html")
 
