@@ -17,7 +17,7 @@ from doorward.core.context import Core
 from doorward.core.webviews import Order
 
 from .brand import WRONG_ACCOUNT, WRONG_DEVICE, Brand
-from .live import DESKTOP, PHONE, chromium, serve
+from .live import DESKTOP, FLAWS, PHONE, chromium, serve
 from .server import devices, event_types, make_webview, make_workspace, open_core, reread, site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
@@ -348,50 +348,3 @@ async def test_the_embedding_page_is_told(page: Page, core: Core, base: str, cal
             "connected_account_id": account,
         },
     ]
-
-
-FLAWS = r"""() => {
-  const flaws = [];
-  const shown = (e) => e.checkVisibility({ visibilityProperty: true }) && !e.closest(".hidden");
-  const parse = (text) => { const n = text.match(/[\d.]+/g).map(Number); return n.length < 4 ? [...n, 1] : n };
-  const light = (c) => c.slice(0, 3).map((v) => v / 255)
-    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (e) => {
-    for (; e; e = e.parentElement) {
-      const colour = parse(getComputedStyle(e).backgroundColor);
-      if (colour[3] === 1) return colour;
-    }
-    return [255, 255, 255, 1];
-  };
-  const name = (e) => `<${e.tagName.toLowerCase()} ${e.className}> ${e.textContent.trim().slice(0, 30)}`;
-  for (const e of document.body.querySelectorAll("*")) {
-    if (!shown(e)) continue;
-    const hasText = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (hasText && !e.disabled) {
-      const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
-      const contrast = (a + 0.05) / (b + 0.05);
-      if (contrast < 4.5) flaws.push(`contrast ${contrast.toFixed(2)}: ${name(e)}`);
-    }
-    const box = e.getBoundingClientRect();
-    if (e.matches("button, a, label.choice, input:not([type=hidden], [type=checkbox], [type=radio])")) {
-      if (box.height < 44 || box.width < 44) flaws.push(`${box.width}x${box.height}: ${name(e)}`);
-    }
-    if (box.right > document.documentElement.clientWidth + 1) flaws.push(`too wide: ${name(e)}`);
-    if (e.matches("input:not([type=hidden])") && !e.labels.length) flaws.push(`no label: ${e.name}`);
-  }
-  const edge = (e) => {
-    const [a, b] = [light(parse(getComputedStyle(e).borderTopColor)), light(ground(e.parentElement))]
-      .sort((x, y) => y - x);
-    return (a + 0.05) / (b + 0.05);
-  };
-  for (const e of document.querySelectorAll("input[type=text], input[type=email], input[type=password]"))
-    if (edge(e) < 3) flaws.push(`faint edge ${edge(e).toFixed(2)}: ${e.name}`);
-  const levels = [...document.querySelectorAll("h1, h2, h3")].map((e) => e.tagName);
-  if (levels.join() !== "H1") flaws.push(`headings: ${levels}`);
-  for (const tag of ["header", "main", "footer"])
-    if (document.querySelectorAll(tag).length !== 1) flaws.push(`landmark ${tag}`);
-  if (!document.documentElement.lang || !document.title) flaws.push("no language or title");
-  return flaws;
-}"""
-"""What an accessibility checker would find: contrast, sizes, labels, landmarks, overflow."""

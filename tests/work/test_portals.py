@@ -415,8 +415,8 @@ async def test_what_was_typed_is_shown_again_with_what_is_wrong(tmp_path: Path, 
         over, late, later = "2020-01-01T10:00", "2090-01-01T10:00", "2090-01-02T10:00"
         long = "x" * 256
         for at, act, about, fields, sentence in (
-            ("device", "make_code", device, {"name": "Jane <3", "code": "12"}, "Type 4 to 8 digits, or nothing."),
-            ("device", "make_code", device, {"name": "Jane", "code": "abcd"}, "Type 4 to 8 digits, or nothing."),
+            ("device", "make_code", device, {"name": "Jane <3", "code": "12"}, "takes codes of 4 to 8 digits."),
+            ("device", "make_code", device, {"name": "Jane", "code": "abcd"}, "takes codes of 4 to 8 digits."),
             ("device", "make_code", device, {"name": "Jane", "code": "739152"}, "Another code of this door has these"),
             ("device", "make_code", device, {"name": " ", "code": "4711"}, "Type a name."),
             ("device", "make_code", device, {"name": long, "code": "4711"}, "At most 255 characters fit."),
@@ -426,7 +426,7 @@ async def test_what_was_typed_is_shown_again_with_what_is_wrong(tmp_path: Path, 
             ("device", "rename_device", device, {"name": " "}, "Type a name."),
             ("device", "rename_device", device, {"name": long}, "At most 255 characters fit."),
             ("place", "book", place, {"name": "", "code": "4711"}, "Type the guest&#39;s name."),
-            ("place", "book", place, {"name": "J", "code": "1234567890"}, "Type 4 to 8 digits, or nothing."),
+            ("place", "book", place, {"name": "J", "code": "1234567890"}, "takes codes of 4 to 8 digits."),
             ("place", "book", place, {"name": "J", "starts_at": later, "ends_at": late}, "The end must be later"),
             ("place", "rename_place", place, {"name": ""}, "Type a name."),
             ("place", "put", place, {}, "Choose at least one door."),
@@ -435,7 +435,7 @@ async def test_what_was_typed_is_shown_again_with_what_is_wrong(tmp_path: Path, 
             reply = await person.send(at, act, about=about, **about, **fields)
             page = reply.body.decode()
             assert reply.status in (400, 409) and sentence in page, (act, fields, reply)
-            assert "Something is missing or cannot be right." in page and "<title>Please check: " in page
+            assert "Something is missing or cannot be right. See the field" in page and "<title>Please check: " in page
             form = page.partition(f'name="act" value="{act}"')
             assert form[0].rpartition("<details")[2].startswith(' class="new" open>'), act
             for value in fields.values():
@@ -471,10 +471,10 @@ async def test_codes_keep_what_the_doors_take(tmp_path: Path, database_url: str 
             path = "/access_codes/report_device_constraints"
             await world.call(path, device_id=device_id, supported_code_lengths=lengths)
         about = {"space_id": space_id}
-        assert b"6 digits. Left empty" in (await person.see("place", **about)).body
-        assert b"4 or 6 digits. Left empty" in (await person.see("device", device_id=world.devices[0])).body
+        assert b"6 digits. Leave it empty" in (await person.see("place", **about)).body
+        assert b"4 or 6 digits. Leave it empty" in (await person.see("device", device_id=world.devices[0])).body
         reply = await person.send("place", "book", about=about, **about, name="Jane", code="4711")
-        assert (reply.status, b"Type 6 digits, or nothing." in reply.body) == (400, True)
+        assert (reply.status, b"The doors of this place take codes of 6 digits." in reply.body) == (400, True)
         other = {"device_id": world.devices[1], "supported_code_lengths": [8]}
         await world.call("/access_codes/report_device_constraints", **other)
         reply = await person.send("place", "book", about=about, **about, name="Jane")

@@ -38,7 +38,7 @@ SECRET = "an account's login"  # noqa: S105 - what a sealed login is bound to
 LINKS = "links"
 """Bell: accounts or their logins changed, so open links are stale and watchers must be looked over."""
 DISCONNECTED = "account_disconnected"
-NOT_LOGGED_IN = "This device still needs its own login. Open a connect webview for the account and log in to it."
+NOT_LOGGED_IN = "This device still needs its own login. Connect its account again, and log in to the device."
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ def takes_codes(device: DeviceRow) -> DeviceReport:
     if not report.code_lengths:
         text = "This device takes no access codes."
         if device.secret_sealed is None:
-            text = "What this device can do is known once it is logged in to. Open a connect webview for its account."
+            text = "What this device can do is known once it is logged in to: connect its account again."
         raise DeviceTypeNotSupported(text, data={"device_id": device.device_id})
     return report
 

@@ -21,8 +21,8 @@ SAID = {
     "booked": "The booking was made. Its code works once the doors have it, in a moment.",
     "canceled": "The booking was canceled. Its code is being removed from all doors.",
     "place_made": "The place was made.",
-    "place_removed": "The place was removed. Its devices stay.",
-    "put": "The devices of this place were changed.",
+    "place_removed": "The place was removed.",
+    "put": "The doors of this place were changed.",
     "connected": "The account is connected.",
     "left": "The account was removed.",
 }

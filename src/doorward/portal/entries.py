@@ -20,7 +20,7 @@ ANY_LENGTH = range(4, 13)
 """Digits of a code where no door says more."""
 IN_A_BOOKING = range(4, 10)
 """Digits of a booking's code."""
-CHECK = "Something is missing or cannot be right."
+CHECK = "Something is missing or cannot be right. See the field that is marked."
 _RULES = {
     "no_zeros": "Use no 0.",
     "cannot_contain_089": "Use no 0, 8 or 9.",
@@ -103,7 +103,8 @@ class Entries:
         if not lengths:
             self._wrong["code"] = "The doors of this place take codes of different lengths: none fits all of them."
         elif code and not (code.isascii() and code.isdigit() and len(code) in lengths):
-            self._wrong["code"] = f"Type {spoken(lengths)} digits, or nothing."
+            whose = "This door takes" if len(doors) == 1 else "The doors of this place take"
+            self._wrong["code"] = f"{whose} codes of {spoken(lengths)} digits."
         elif broken := [rule["constraint_type"] for rule in rules if code and not pins.satisfies(code, rule)]:
             self._wrong["code"] = _RULES.get(broken[0], _FIELDS["code"])
         return code or None

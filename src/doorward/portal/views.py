@@ -32,12 +32,11 @@ async def device(visit: Visit) -> dict[str, Any]:
 
 async def bookings(visit: Visit) -> dict[str, Any]:
     """Access grants."""
-    found = await _part(visit, "/access_grants/list")
+    found, places = await _part(visit, "/access_grants/list"), await _places(visit)
     return {
-        "bookings": found["access_grants"],
+        "bookings": [{**row, **_where(row, places)} for row in found["access_grants"]],
         "next": found["pagination"]["next_page_cursor"],
-        "places": {place["space_id"]: place for place in await _places(visit)},
-        "zone_of_place": zone_of_place,
+        "places": list(places.values()),
     }
 
 
@@ -48,9 +47,7 @@ async def booking(visit: Visit) -> dict[str, Any]:
         raise AccessGrantNotFound
     row = (await visit.ask("/access_grants/get", **about))["access_grant"]
     methods = (await visit.ask("/access_methods/list", access_grant_id=row["access_grant_id"]))["access_methods"]
-    places = [place for place in await _places(visit) if place["space_id"] in row["space_ids"]]
-    zone = zone_of_place(places[0]) if places else "UTC"
-    return {"booking": row, "methods": methods, "places": places, "zone": zone}
+    return {"booking": row, "methods": methods, **_where(row, await _places(visit))}
 
 
 async def places(visit: Visit) -> dict[str, Any]:
@@ -139,9 +136,21 @@ async def _part(visit: Visit, path: str, **which: Any) -> Any:
     return await visit.ask(path, limit=PAGE, **which)
 
 
-async def _places(visit: Visit) -> list[Any]:
-    found: list[Any] = (await visit.ask("/spaces/list", limit=MOST))["spaces"]
-    return found
+async def _places(visit: Visit) -> dict[str, Any]:
+    """Spaces by id, each with its `zone`."""
+    places = (await visit.ask("/spaces/list", limit=MOST))["spaces"]
+    doors = await visit.ask("/devices/list", custom_metadata_has=visit.metadata, limit=MOST)
+    here: dict[str, list[Any]] = {}
+    for one in doors["devices"]:
+        for space_id in one["space_ids"]:
+            here.setdefault(space_id, []).append(one)
+    return {place["space_id"]: {**place, "zone": zone_of_place(place, here.get(place["space_id"]))} for place in places}
+
+
+def _where(row: Any, known: Mapping[str, Any]) -> dict[str, Any]:
+    """The places of an access grant, and the zone that it is in."""
+    places = [known[space_id] for space_id in row["space_ids"] if space_id in known]
+    return {"places": places, "zone": places[0]["zone"] if places else "UTC"}
 
 
 def zone_of_device(row: Any) -> str:

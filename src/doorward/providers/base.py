@@ -635,7 +635,7 @@ class Offline(ProviderError):
 
 
 class AccountDisconnected(Offline):
-    """The connected account is disconnected. Open a connect webview for it, and log in again."""
+    """The connected account is disconnected. Connect it again, and log in."""
 
 
 class NotAuthorized(ProviderError):
