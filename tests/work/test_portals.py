@@ -301,6 +301,24 @@ async def test_times_are_those_of_the_place(tmp_path: Path, database_url: str | 
         assert len((await world.call("/access_grants/list"))["access_grants"]) == 1
 
 
+async def test_without_a_zone_of_its_own_a_place_has_that_of_its_door(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        (await world.unit_to_be()).time.set_zone("Asia/Tokyo")
+        await world.connect()
+        await belongs_to(world, "hotel")
+        person = await portal(world, data={"spaces": [{"space_key": "101", "name": "Room"}]})
+        space_id = (await world.call("/spaces/get", space_key="101"))["space"]["space_id"]
+        await world.call("/spaces/add_devices", space_id=space_id, device_ids=world.devices)
+        frame = {"starts_at": "2090-07-01T15:00", "ends_at": "2090-07-04T11:00"}
+        about = {"space_id": space_id}
+        assert (await person.send("place", "book", about=about, **about, name="Jane", **frame)).status == 303
+        [grant] = (await world.call("/access_grants/list"))["access_grants"]
+        assert grant["starts_at"] == "2090-07-01T06:00:00.000Z"
+        for at in ("bookings", "booking"):
+            page = await person.see(at, access_grant_id=grant["access_grant_id"])
+            assert b"1 Jul 2090, 15:00 to 4 Jul 2090, 11:00" in page.body, at
+
+
 async def test_times_at_the_end_of_the_calendar_are_shown(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
         await world.connect()
