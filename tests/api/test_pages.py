@@ -187,3 +187,50 @@ async def test_events_are_bounded_by_time_and_filtered(world: World) -> None:
     assert latest["event"]["device_id"] == world.devices[1]
     await world.fail("/events/get", 404, "event_not_found", event_id=NOWHERE)
     await world.fail("/events/get", 400, "invalid_input")
+
+
+async def test_the_next_page_of_a_limit_with_a_point_is_there(world: World) -> None:
+    first = await world.call("/devices/list", limit=2.0, custom_metadata_has={"none": None})
+    _, _, query = first["pagination"]["next_page_url"].partition("?")
+    second = await world.raw("/devices/list", method="GET", query=query)
+    assert (second.status, len(second.json["devices"])) == (200, 1)
+
+
+async def test_an_empty_filter_is_never_no_filter(world: World) -> None:
+    """By body and by query string alike."""
+    about = {"device_id": world.devices[0]}
+    await world.call("/access_codes/create", **about, name="Guest")
+    refused, nothing, everything = (400, 0), (200, 0), (200, 3)
+    for name, wanted in {
+        "customer_key": refused,
+        "connected_account_id": refused,
+        "connect_webview_id": refused,
+        "created_before": refused,
+        "custom_metadata_has": refused,
+        "space_id": refused,
+        "user_identifier_key": nothing,
+        "search": everything,
+    }.items():
+        for prefix in ("_strict=true&", ""):
+            by_query = await world.raw("/devices/list", method="GET", query=f"{prefix}{name}=")
+            by_body = await world.raw("/devices/list", {name: ""})
+            for reply in (by_query, by_body):
+                assert (reply.status, len(reply.json.get("devices", []))) == wanted, (name, prefix)
+    for name in ("page_cursor", "unstable_location_id"):
+        by_query = await world.raw("/devices/list", method="GET", query=f"_strict=true&{name}=")
+        by_body = await world.raw("/devices/list", {name: None})
+        assert len(by_query.json["devices"]) == len(by_body.json["devices"]) == 3, name
+    none = await world.raw("/devices/list", method="GET", query="_strict=true&device_ids=")
+    assert none.json["devices"] == (await world.call("/devices/list", device_ids=[]))["devices"] == []
+
+
+async def test_an_empty_value_takes_away_only_what_null_does(world: World) -> None:
+    device_id = world.devices[0]
+    own = (await world.device())["display_name"]
+    await world.call("/devices/update", device_id=device_id, name="Front")
+    query = f"_strict=true&device_id={device_id}&name="
+    assert (await world.raw("/devices/update", method="PATCH", query=query)).status == 200
+    assert (await world.device())["display_name"] == own
+    account = (await world.device())["connected_account_id"]
+    query = f"_strict=true&connected_account_id={account}&display_name="
+    assert (await world.raw("/connected_accounts/update", method="PATCH", query=query)).status == 400

@@ -1,13 +1,15 @@
 """Our table of routes against the published schema, path by path."""
 
 import re
+from collections.abc import Iterator, Mapping
 
 import pytest
 from tests.contract import intended, published
-from tests.contract.compare import Comparison
+from tests.contract.compare import Comparison, Schema, nullable
 
 import doorward.api  # noqa: F401 - fills the table
 from doorward.api.openapi import FOR_OLDER_CLIENTS, document
+from doorward.api.query import Shape
 from doorward.api.route import ROUTES, not_yet
 
 MISSING = 0
@@ -127,6 +129,34 @@ def test_a_route_is_read_the_same_by_query_string(path: str) -> None:
         given = {p["name"]: p for p in operations[verb].get("parameters", [])}
         assert {name: p["schema"] for name, p in given.items()} == body.get("properties", {})
         assert {name for name, p in given.items() if p.get("required")} == set(body.get("required", []))
+
+
+def _where_null_means_something(schema: Schema, prefix: str = "") -> set[str]:
+    """Published parameters, and members of objects among them."""
+    found = set()
+    for name, inner in schema.get("properties", {}).items():
+        if nullable(inner):
+            found.add(prefix + name)
+        found |= _where_null_means_something(inner, f"{prefix}{name}.")
+    for part in (*schema.get("allOf", []), *schema.get("oneOf", []), *schema.get("anyOf", [])):
+        found |= _where_null_means_something(part, prefix)
+    return found
+
+
+def _where_an_empty_value_is_null(shapes: Mapping[str, Shape], prefix: str = "") -> Iterator[tuple[str, bool]]:
+    """Our parameters that are texts or objects, and their members."""
+    for name, shape in shapes.items():
+        if shape.kind in ("string", "object"):
+            yield prefix + name, shape.nullable
+        yield from _where_an_empty_value_is_null(shape.members or {}, f"{prefix}{name}.")
+
+
+@pytest.mark.parametrize("path", SERVED)
+def test_an_empty_value_is_null_where_null_is_published_to_mean_something(path: str) -> None:
+    here = dict(_where_an_empty_value_is_null(ROUTES[path].check.shapes))
+    there = _where_null_means_something(published.body(published.documented()[path]["post"]))
+    there |= {"page_cursor"} if path in NEWER_PAGES else set()
+    assert {name for name, is_null in here.items() if is_null} == there & here.keys()
 
 
 @pytest.mark.parametrize("path", SERVED)

@@ -7,7 +7,7 @@ from annotated_types import Gt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.api.params import MOST_ITEMS, Checker, Id, Instant, Metadata, Params
+from doorward.api.params import MOST_ITEMS, NULL, Checker, Id, Instant, Metadata, Params
 from doorward.errors import InvalidInput
 
 
@@ -24,6 +24,8 @@ class Example(Params):
     """Which."""
     starts_at: Instant | None = None
     """When."""
+    ends_at: Annotated[Instant, NULL] | None = None
+    """Until when; null: for ever."""
     sync: bool = False
     """Whether."""
     custom_metadata: Metadata | None = None
@@ -132,6 +134,11 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
 def test_null_is_told_from_absent_where_it_has_a_meaning() -> None:
     assert check({"device_id": "x", "starts_at": None}).given("starts_at")
     assert not check({"device_id": "x"}).given("starts_at")
+
+
+def test_null_is_kept_only_where_it_means_something() -> None:
+    values = {"device_id": "x", "starts_at": None, "ends_at": None, "limit": None, "colour": "blue"}
+    assert check.meant(values) == {"device_id": "x", "ends_at": None}
 
 
 JSON = st.recursive(

@@ -628,3 +628,32 @@ async def test_whatever_happens_the_doors_hold_what_the_grants_say(
                 listed = (await world.call(LIST))["access_grants"]
                 assert {one["access_grant_key"] for one in listed} == grants.keys()
                 assert {one["display_status"] for one in listed} <= {"Active", "Being set up"}
+
+
+async def test_grants_without_a_key_are_listed_by_themselves(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        about = {"device_ids": world.devices, "requested_access_methods": [{"mode": "code"}]}
+        keys: list[dict[str, str]] = [{}, {"access_grant_key": "a"}, {}, {"access_grant_key": "b"}, {}]
+        made = []
+        for number, key in enumerate(keys):
+            person = {"full_name": f"Guest {number}"}
+            reply = await world.call("/access_grants/create", user_identity=person, **about, **key)
+            made.append(reply["access_grant"]["access_grant_id"])
+
+        found, page = [], await world.call("/access_grants/list", access_grant_key=None, limit=2)
+        found += page["access_grants"]
+        _, _, query = page["pagination"]["next_page_url"].partition("?")
+        page = (await world.raw("/access_grants/list", method="GET", query=query)).json
+        found += page["access_grants"]
+        assert [one["access_grant_id"] for one in found] == made[::2]
+        assert page["pagination"]["has_next_page"] is False
+        by_query = await world.raw("/access_grants/list", method="GET", query="_strict=true&access_grant_key=")
+        assert [one["access_grant_id"] for one in by_query.json["access_grants"]] == made[::2]
+        assert len((await world.call("/access_grants/list"))["access_grants"]) == 5
+        assert len((await world.call("/access_grants/list", access_grant_key="a"))["access_grants"]) == 1
+        session = await world.call("/client_sessions/create", customer_key="hotel")
+        reply = await world.raw(
+            "/access_grants/list", {"access_grant_key": None}, key=session["client_session"]["token"]
+        )
+        assert reply.json["access_grants"] == []

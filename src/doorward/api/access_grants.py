@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import page, related
 from doorward.api.absent import empty
-from doorward.api.params import Id, Instant, Params
+from doorward.api.params import NULL, Cursor, Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.api.user_identities import Person
@@ -79,13 +79,13 @@ class Create(Params):
     """How keys look: without effect, there are none here."""
     device_ids: list[Id] = []
     """Where: these devices."""
-    ends_at: Instant | None = None
+    ends_at: Annotated[Instant, NULL] | None = None
     """Until when; null: until it is deleted."""
     location: Location | None = None
     """Older form of where."""
     location_ids: list[Id] = []
     """Older name of `space_ids`."""
-    name: Name | None = None
+    name: Annotated[Name, NULL] | None = None
     """Its name; also that of its codes on the devices."""
     requested_access_methods: Requests
     """By which means."""
@@ -174,7 +174,7 @@ class ListUnmanaged(Params):
     """Only those in this access control system: this server has none."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     reservation_key: Id | None = None
     """Only those of this booking."""
@@ -189,8 +189,8 @@ class List(ListUnmanaged):
     """Only the one that this access code belongs to."""
     access_grant_ids: list[Id] | None = None
     """Only these."""
-    access_grant_key: Id | None = None
-    """Only the one with this key."""
+    access_grant_key: Annotated[Id, NULL] | None = None
+    """Only the one with this key; null: only those without a key."""
     customer_key: Id | None = None
     """Only those of this customer."""
     device_id: Id | None = None
@@ -219,6 +219,8 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         where.add("g.customer_key = {}", p.customer_key)
     if p.access_grant_key is not None:
         where.any_of("g.access_grant_id", await ids_of_key(req, p.access_grant_key))
+    elif p.given("access_grant_key"):
+        where.add("g.access_grant_key IS NULL")
     if p.reservation_key is not None:
         rows = await store.of_reservation(req.db, req.workspace_id, p.reservation_key)
         where.any_of("g.access_grant_id", [row.access_grant_id for row in rows])
@@ -296,9 +298,9 @@ class Update(Params):
     """The grant."""
     access_grant_key: Id | None = None
     """With `access_grant_id` its new key; else the grant."""
-    ends_at: Instant | None = None
+    ends_at: Annotated[Instant, NULL] | None = None
     """Until when; null: until it is deleted."""
-    name: Name | None = None
+    name: Annotated[Name, NULL] | None = None
     """Its name; null: none. Codes keep the one they have then."""
     starts_at: Instant | None = None
     """From when."""

@@ -6,7 +6,7 @@ from annotated_types import Gt
 
 from doorward.api import access_grants, page, related
 from doorward.api.absent import empty
-from doorward.api.params import Id, Params
+from doorward.api.params import Cursor, Id, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_grants as rules
@@ -62,7 +62,7 @@ class List(Params):
     """Only those for this device."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     space_id: Id | None = None
     """Only those of access grants to this space."""

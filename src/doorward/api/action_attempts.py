@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 
 from doorward.api import page
-from doorward.api.params import Id, Params
+from doorward.api.params import Cursor, Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import actions, code_state
@@ -49,7 +49,7 @@ class List(Params):
     """Only those of this device."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from doorward.api import page
-from doorward.api.params import Id, Metadata, Params
+from doorward.api.params import Cursor, Id, Metadata, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import webviews
@@ -133,7 +133,7 @@ class List(Params):
     """Only those of this customer."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in id, providers, metadata or customer key."""

@@ -8,7 +8,7 @@ from pydantic import StringConstraints
 
 from doorward.api import page
 from doorward.api.connect_webviews import Capability
-from doorward.api.params import Id, Metadata, Params
+from doorward.api.params import Cursor, Id, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import accounts, joining, metadata
@@ -59,7 +59,7 @@ class List(Params):
     """Only those of this customer."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in id, type, customer key, metadata or user identifier."""

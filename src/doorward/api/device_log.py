@@ -6,7 +6,7 @@ import msgspec
 from annotated_types import Gt, Le
 
 from doorward.api import page
-from doorward.api.params import Id, Params
+from doorward.api.params import Cursor, Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import devices as rules
@@ -26,7 +26,7 @@ class List(Params):
     """The device."""
     limit: Annotated[int, Gt(0), Le(1000)] = PAGE
     """Items at most."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where to go on: `next_page_cursor` of the page before."""
 
 

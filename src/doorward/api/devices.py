@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import door_switch, page
 from doorward.api.connect_webviews import Category
-from doorward.api.params import Id, Instant, Metadata, Params, Part
+from doorward.api.params import NULL, Cursor, Id, Instant, Metadata, Params, Part
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_codes, actions, events, grant_progress, metadata, switches
@@ -174,7 +174,7 @@ class Filters(Params):
     """Only those with all of these abilities."""
     manufacturer: str | None = None
     """Only those of this manufacturer."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in id, account id, name, metadata or location."""
@@ -182,7 +182,7 @@ class Filters(Params):
     """Only those with all of these pairs."""
     space_id: Id | None = None
     """Only those of this space."""
-    unstable_location_id: Id | None = None
+    unstable_location_id: Annotated[Id, NULL] | None = None
     """Older name of `space_id`."""
     user_identifier_key: str | None = None
     """Only those of this user's client sessions."""
@@ -341,7 +341,7 @@ class Properties(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True)
 
-    name: Name | None = None
+    name: Annotated[Name, NULL] | None = None
     """Its new name; null: the device's own."""
     two_n_metadata: TwoN | None = None
     """An extension of Doorward: settings of a 2N intercom."""
@@ -358,7 +358,7 @@ class Update(Params):
     """Added to the stored pairs; null removes a key."""
     is_managed: bool = True
     """False: stop managing it."""
-    name: Name | None = None
+    name: Annotated[Name, NULL] | None = None
     """Its new name; null: the device's own."""
     properties: Properties | None = None
     """Older place of `name`, and settings of the device's brand."""

@@ -131,7 +131,7 @@ class Api:
             caller=caller,
             base_url=base,
             path=route.path,
-            values={n: v for n, v in values.items() if n in route.check.shapes},
+            values=route.check.meant(values),
             verb=verb,
             user=user,
         )

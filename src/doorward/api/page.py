@@ -30,7 +30,7 @@ def _fingerprint(request: Request) -> str:
 
 def _parameters(request: Request) -> list[tuple[str, str]]:
     """The parameters as pairs of a query string. An empty text says no more than leaving it out does."""
-    given = sorted((n, v) for n, v in request.values.items() if n != "page_cursor" and v is not None and v != "")
+    given = sorted((n, v) for n, v in request.values.items() if n != "page_cursor" and v != "")
     return [pair for name, value in given for pair in _pairs(name, value)]
 
 
@@ -111,4 +111,6 @@ def text(value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))  # as it is read again
     return str(value)

@@ -17,8 +17,19 @@ from doorward.api.query import TEXT, Shape
 from doorward.errors import InvalidInput
 from doorward.wire import time
 
+
+class _Null:
+    __slots__ = ()
+
+
+NULL = _Null()
+"""In an annotation: null means something of its own here, and so does an empty value of a query string, which is how
+clients write null there. Elsewhere null is as good as nothing, and an empty value is an empty text."""
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """An id. Any short text: an unknown one is answered with 404, not with a lesson on UUIDs."""
+
+Cursor = Annotated[str, NULL]
+"""Where a page ended; null: at the beginning."""
 
 
 def _instant(text: str) -> str:
@@ -80,15 +91,15 @@ class NoParams(Params):
 
 
 def _parts(annotation: Any) -> tuple[Any, bool]:
-    """The annotation without `Annotated` and None, and whether None was in it."""
+    """The annotation without `Annotated` and None, and whether null means something."""
     nullable = False
     while True:
         origin = get_origin(annotation)
         if origin is Annotated:
+            nullable = nullable or NULL in get_args(annotation)
             annotation = get_args(annotation)[0]
         elif origin in (Union, UnionType):
             members = [a for a in get_args(annotation) if a is not NoneType]
-            nullable = nullable or len(members) < len(get_args(annotation))
             if len(members) != 1:
                 return annotation, nullable
             annotation = members[0]
@@ -128,8 +139,13 @@ class Checker:
 
     @cached_property
     def _null_means_absent(self) -> frozenset[str]:
-        fields = self.model.model_fields
-        return frozenset(n for n, s in self.shapes.items() if not s.nullable and not fields[n].is_required())
+        fields = self.model.model_fields.items()
+        return frozenset(n for n, f in fields if NoneType not in get_args(f.annotation) and not f.is_required())
+
+    def meant(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those that the route knows, without null where it means nothing."""
+        shapes = self.shapes
+        return {n: v for n, v in values.items() if n in shapes and (v is not None or shapes[n].nullable)}
 
     def __call__(self, values: Mapping[str, Any]) -> Params:
         """Raises InvalidInput with every problem there is."""
@@ -222,4 +238,4 @@ def _refusal(exc: ValidationError) -> InvalidInput:
 
 
 NON_EMPTY = MinLen(1)
-__all__ = ["NON_EMPTY", "TEXT", "Checker", "Id", "Instant", "Metadata", "NoParams", "Params"]
+__all__ = ["NON_EMPTY", "NULL", "TEXT", "Checker", "Cursor", "Id", "Instant", "Metadata", "NoParams", "Params"]

@@ -1,9 +1,10 @@
 """Query strings, in the two dialects that Seam's clients speak.
 
 **Strict** (marked by `_strict=true`, sent by current SDKs): lists as repeated keys, an empty list or null as an empty
-value, objects with dotted keys, `true`/`false`, commas kept. **Generous** (older clients, curl, browsers): also
-`key[]`, comma-joined lists, `yes`/`1`, surrounding blanks. What a value should become is read from the route's
-parameters; text that does not fit is handed on as text, so that validation names the problem.
+value (which is null only where that means something), objects with dotted keys, `true`/`false`, commas kept.
+**Generous** (older clients, curl, browsers): also `key[]`, comma-joined lists, `yes`/`1`, surrounding blanks. What a
+value should become is read from the route's parameters; text that does not fit is handed on as text, so that validation
+names the problem.
 """
 
 import re
@@ -15,11 +16,12 @@ from doorward.errors import InvalidQueryParams
 
 TRUE = {"true", "True", "yes", "1"}
 FALSE = {"false", "False", "no", "0"}
-_NUMBER = re.compile(r"[+-]?(\d{1,18}(\.\d{1,18})?|\.\d{1,18})([eE][+-]?\d{1,2})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d{1,40}(\.\d{1,18})?|\.\d{1,18})([eE][+-]?\d{1,2})?", re.ASCII)
 
 
 class Shape:
-    """What a parameter wants: `list` (of `item`), `object`, `bool`, `number` or `string`."""
+    """What a parameter wants: `list` (of `item`), `object`, `bool`, `number` or `string`; `nullable`: null means
+    something of its own."""
 
     __slots__ = ("item", "kind", "members", "nullable")
 
@@ -106,7 +108,7 @@ def _value(name: str, values: list[str], shape: Shape, strict: bool) -> Any:
     if len(values) > 1:
         raise _fail(name, "is given more than once")
     if shape.kind == "object":
-        return None if values[0] == "" else values[0]
+        return None if values[0] == "" and shape.nullable else values[0]
     return _scalar(values[0], shape, strict)
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from doorward.api import page, related
-from doorward.api.params import Id, Params
+from doorward.api.params import NULL, Cursor, Id, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import granted
@@ -60,13 +60,13 @@ class CustomerData(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True, frozen=True)
 
-    address: Text | None = None
+    address: Annotated[Text, NULL] | None = None
     """Its postal address."""
-    default_checkin_time: TimeOfDay | None = None
+    default_checkin_time: Annotated[TimeOfDay, NULL] | None = None
     """When guests usually come, as `15:00`."""
-    default_checkout_time: TimeOfDay | None = None
+    default_checkout_time: Annotated[TimeOfDay, NULL] | None = None
     """When guests usually leave, as `11:00`."""
-    time_zone: Zone | None = None
+    time_zone: Annotated[Zone, NULL] | None = None
     """Its time zone, as `Europe/Paris`."""
 
     def given(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class List(Params):
     """Only those of this customer."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     parent_space_id: Id | None = None
     """Only those in this space."""

@@ -7,7 +7,7 @@ from pydantic import StringConstraints
 
 from doorward.api import devices
 from doorward.api.absent import empty, no_such, other_kind
-from doorward.api.params import Id, Instant, Params, Part
+from doorward.api.params import NULL, Id, Instant, Params, Part
 from doorward.wire.absent import ThermostatDailyProgram, ThermostatSchedule
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.device import Device
@@ -130,7 +130,7 @@ class Preset(Cooling, Heating, OnePreset):
     """What the thermostat does."""
     manual_override_allowed: bool | None = None
     """Somebody at the thermostat may change it."""
-    name: str | None = None
+    name: Annotated[str, NULL] | None = None
     """Its name."""
 
 
@@ -177,19 +177,19 @@ class UpdateProgram(Program, OneProgram):
 class Week(One):
     """Parameters of update_weekly_program."""
 
-    monday_program_id: Id | None = None
+    monday_program_id: Annotated[Id, NULL] | None = None
     """The program of Mondays."""
-    tuesday_program_id: Id | None = None
+    tuesday_program_id: Annotated[Id, NULL] | None = None
     """The program of Tuesdays."""
-    wednesday_program_id: Id | None = None
+    wednesday_program_id: Annotated[Id, NULL] | None = None
     """The program of Wednesdays."""
-    thursday_program_id: Id | None = None
+    thursday_program_id: Annotated[Id, NULL] | None = None
     """The program of Thursdays."""
-    friday_program_id: Id | None = None
+    friday_program_id: Annotated[Id, NULL] | None = None
     """The program of Fridays."""
-    saturday_program_id: Id | None = None
+    saturday_program_id: Annotated[Id, NULL] | None = None
     """The program of Saturdays."""
-    sunday_program_id: Id | None = None
+    sunday_program_id: Annotated[Id, NULL] | None = None
     """The program of Sundays."""
 
 

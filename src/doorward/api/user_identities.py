@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import page, related
 from doorward.api.absent import empty
-from doorward.api.params import Id, Instant, Params
+from doorward.api.params import NULL, Cursor, Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import user_identities as rules
@@ -35,13 +35,13 @@ class Person(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True, frozen=True)
 
-    email_address: Email | None = None
+    email_address: Annotated[Email, NULL] | None = None
     """Their e-mail address."""
-    full_name: Name | None = None
+    full_name: Annotated[Name, NULL] | None = None
     """Their name."""
-    phone_number: Phone | None = None
+    phone_number: Annotated[Phone, NULL] | None = None
     """Their telephone number, as `+15551234567`."""
-    user_identity_key: Key | None = None
+    user_identity_key: Annotated[Key, NULL] | None = None
     """Your own name of them."""
 
     def about(self) -> About:
@@ -58,13 +58,13 @@ class Create(Params):
 
     acs_system_ids: list[Id] = []
     """Access control systems to add them to: this server has none."""
-    email_address: Email | None = None
+    email_address: Annotated[Email, NULL] | None = None
     """Their e-mail address."""
-    full_name: Name | None = None
+    full_name: Annotated[Name, NULL] | None = None
     """Their name."""
-    phone_number: Phone | None = None
+    phone_number: Annotated[Phone, NULL] | None = None
     """Their telephone number, as `+15551234567`."""
-    user_identity_key: Key | None = None
+    user_identity_key: Annotated[Key, NULL] | None = None
     """Your own name of them."""
 
 
@@ -100,7 +100,7 @@ class ListUnmanaged(Params):
     """Only those made before this."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in name, address, number, key or id."""
@@ -142,15 +142,15 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
 class Update(Params):
     """Parameters of update."""
 
-    email_address: Email | None = None
+    email_address: Annotated[Email, NULL] | None = None
     """Their e-mail address; null forgets it."""
-    full_name: Name | None = None
+    full_name: Annotated[Name, NULL] | None = None
     """Their name; null forgets it."""
-    phone_number: Phone | None = None
+    phone_number: Annotated[Phone, NULL] | None = None
     """Their telephone number; null forgets it."""
     user_identity_id: Id
     """The person."""
-    user_identity_key: Key | None = None
+    user_identity_key: Annotated[Key, NULL] | None = None
     """Your own name of them; null forgets it."""
 
 

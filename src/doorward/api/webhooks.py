@@ -6,7 +6,7 @@ from annotated_types import Gt, Le
 from pydantic import StringConstraints
 
 from doorward.api import page
-from doorward.api.params import Id, NoParams, Params
+from doorward.api.params import Cursor, Id, NoParams, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import webhooks as rules
@@ -93,7 +93,7 @@ class ListDeliveries(Params):
     """The webhook."""
     limit: Annotated[int, Gt(0), Le(1000)] = PAGE
     """Items at most."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where to go on: `next_page_cursor` of the page before."""
     state: str | None = None
     """Only `due`, `done` or `given_up` ones."""

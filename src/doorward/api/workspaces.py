@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import action_attempts
-from doorward.api.params import NoParams, Params
+from doorward.api.params import NULL, NoParams, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import workspaces
@@ -42,13 +42,13 @@ class Customization(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="ignore", use_attribute_docstrings=True, frozen=True)
 
-    logo_shape: Literal["circle", "square"] | None = None
+    logo_shape: Annotated[Literal["circle", "square"], NULL] | None = None
     """Shape of the logo."""
-    primary_button_color: Colour | None = None
+    primary_button_color: Annotated[Colour, NULL] | None = None
     """Colour of the main button, as `#0055aa`."""
-    primary_button_text_color: Colour | None = None
+    primary_button_text_color: Annotated[Colour, NULL] | None = None
     """Colour of its text; one that cannot be read on it is replaced."""
-    success_message: Message | None = None
+    success_message: Annotated[Message, NULL] | None = None
     """What the last page says."""
 
     def given(self) -> dict[str, str | None]:
@@ -63,7 +63,7 @@ class Create(Params):
     """Its name."""
     company_name: WorkspaceName | None = None
     """Another name of `connect_partner_name`."""
-    connect_partner_name: WorkspaceName | None = None
+    connect_partner_name: Annotated[WorkspaceName, NULL] | None = None
     """The name that end users see; the workspace's own when there is none."""
     connect_webview_customization: Customization | None = None
     """How connect webviews look."""

@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt, Le
 from doorward.api import action_attempts, page
 from doorward.api.access_codes.shared import Get, Name, Pin, one, search_for, settled
 from doorward.api.access_grants import ids_of_key
-from doorward.api.params import Id, Instant, Params
+from doorward.api.params import Cursor, Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_codes as rules
@@ -126,7 +126,7 @@ class List(Params):
     """Only those of this device."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in name or id, or have it as their PIN."""

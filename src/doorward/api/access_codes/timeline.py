@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from annotated_types import Gt, Le
 
 from doorward.api import page
-from doorward.api.params import Id, Instant, Params
+from doorward.api.params import Cursor, Id, Instant, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import devices, timeline
@@ -31,7 +31,7 @@ class Which(Params):
     """Only these types."""
     limit: Annotated[int, Gt(0), Le(200)] = PAGE
     """Entries at most."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where to go on: `next_page_cursor` of the page before."""
 
 

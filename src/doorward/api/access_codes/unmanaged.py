@@ -7,7 +7,7 @@ from annotated_types import Gt
 
 from doorward.api import action_attempts, page
 from doorward.api.access_codes.shared import Get, one, search_for, settled
-from doorward.api.params import Id, Params
+from doorward.api.params import Cursor, Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import found_codes
@@ -38,7 +38,7 @@ class ListUnmanaged(Params):
     """The device."""
     limit: Annotated[int, Gt(0)] = UNMANAGED_PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in name or id, or have it as their PIN."""

@@ -16,7 +16,7 @@ from doorward.api.acs.shared import (
     Person,
     PersonOfSystem,
 )
-from doorward.api.params import Id, Instant, Part
+from doorward.api.params import Cursor, Id, Instant, Part
 from doorward.wire.absent import AcsCredential, AcsEntrance
 
 ID = "acs_credential_id"
@@ -31,7 +31,7 @@ class List(PersonOfSystem):
     """Only those that are on all phones of a person, or only the others."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in name or id."""

@@ -6,7 +6,7 @@ from annotated_types import Gt
 
 from doorward.api.absent import empty, no_such
 from doorward.api.acs.shared import PAGE, OneEncoder, Person
-from doorward.api.params import Id, Params, Part
+from doorward.api.params import Cursor, Id, Params, Part
 from doorward.wire.absent import AcsEncoder
 from doorward.wire.action_attempt import ActionAttempt
 
@@ -24,7 +24,7 @@ class List(Params):
     """Only those of these access control systems."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
 
 

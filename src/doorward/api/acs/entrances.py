@@ -6,7 +6,7 @@ from annotated_types import Ge
 
 from doorward.api.absent import empty, no_such
 from doorward.api.acs.shared import OneCredential, OneEntrance, Person
-from doorward.api.params import Id, Params
+from doorward.api.params import NULL, Cursor, Id, Params
 from doorward.wire.absent import AcsCredential, AcsEntrance
 from doorward.wire.action_attempt import ActionAttempt
 
@@ -31,9 +31,9 @@ class List(Params):
     """Only those of this customer."""
     limit: Annotated[int, Ge(1)] = PAGE
     """Items in a page."""
-    location_id: Id | None = None
+    location_id: Annotated[Id, NULL] | None = None
     """Older name of `space_id`."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in name or id."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from doorward.api.params import Id, Instant, Params, Part
+from doorward.api.params import NULL, Id, Instant, Params, Part
 
 PAGE = 500
 PUT = ("POST", "PUT")
@@ -20,7 +20,7 @@ Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_lengt
 class Schedule(Part):
     """When somebody has access."""
 
-    ends_at: Instant | None = None
+    ends_at: Annotated[Instant, NULL] | None = None
     """When it ends; null: never."""
     starts_at: Instant | None = None
     """When it begins."""

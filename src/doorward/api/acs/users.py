@@ -19,7 +19,7 @@ from doorward.api.acs.shared import (
     Schedule,
     Window,
 )
-from doorward.api.params import Id, Instant, Params
+from doorward.api.params import NULL, Cursor, Id, Instant, Params
 from doorward.wire.absent import AcsEntrance, AcsUser
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -34,7 +34,7 @@ class List(Params):
     """Only those made before this."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
-    page_cursor: str | None = None
+    page_cursor: Cursor | None = None
     """Where the page before ended."""
     search: str | None = None
     """Only those that contain this text in name, id or address."""
@@ -73,7 +73,7 @@ class Create(Contact, OneSystem):
 class Update(Contact, PersonOfSystem):
     """Parameters of update."""
 
-    access_schedule: Window | None = None
+    access_schedule: Annotated[Window, NULL] | None = None
     """When the user has access; null: always."""
     full_name: Name | None = None
     """The user's name."""
