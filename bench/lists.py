@@ -59,7 +59,7 @@ TABLES = [
 def columns_of(count: int) -> dict[str, dict[str, str]]:
     """Table → column → SQL for row `i`; other columns are those of the row that is copied."""
     some = max(1, count // EACH)
-    metadata = "json_object('room', 'room-' || i, 'wing', 'north')"
+    metadata = "json_object('room', 'room-' || i, 'wing', 'north', 'note', 'Key ' || i || '.')"
     return {
         "connect_webviews": {"customer_key": group("customer", count), "custom_metadata_json": metadata},
         "connected_accounts": {
@@ -127,8 +127,8 @@ LINKS = {
 
 def fill(path: Path, workspace_id: str, count: int) -> None:
     """Copy one row of each table so many times."""
-    from doorward.store.search import METADATA, merge
     from doorward.store.search import TABLES as SEARCHED
+    from doorward.store.search import fill_with, merge
     from doorward.store.sqlite import SqliteTx, connect, drive
 
     ids = {
@@ -143,6 +143,8 @@ def fill(path: Path, workspace_id: str, count: int) -> None:
     with closing(connect(path)) as db:
         db.execute("PRAGMA synchronous = OFF")
         db.execute("BEGIN")
+        db.execute("INSERT INTO search_index (search_index) VALUES ('delete-all')")
+        db.execute("DELETE FROM search_rows")
         for table in TABLES:
             known = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
             given = {**columns_of(count)[table], ids[table]: uid(table), "created_at": "created_at + 1000 + i"}
@@ -153,20 +155,7 @@ def fill(path: Path, workspace_id: str, count: int) -> None:
                 (workspace_id,),
             )
             if table in SEARCHED:
-                searched = SEARCHED[table].columns
-                texts = " || ' ' || ".join(f"COALESCE(r.{name}, '')" for name in (ids[table], *searched))
-                pairs = f"search_pairs(r.{METADATA})" if METADATA in searched else "'[]'"
-                [last] = db.execute("SELECT COALESCE(MAX(text_id), 0) FROM search_rows").fetchone()
-                db.execute(
-                    "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) "
-                    f"SELECT workspace_id, '{table}', {ids[table]}, folded({texts}), {pairs} "
-                    f"FROM {table} r WHERE true ON CONFLICT DO NOTHING"
-                )
-                db.execute(
-                    "INSERT INTO search_index (rowid, words) "
-                    "SELECT text_id, search_words(workspace_id, kind, text, pairs) FROM search_rows WHERE text_id > ?",
-                    (last,),
-                )
+                drive(fill_with(SqliteTx(db), table))
             db.execute("COMMIT")
             db.execute("BEGIN")
         for table, (one, of_one, other, of_other) in LINKS.items():
@@ -265,13 +254,13 @@ QUESTIONS = [
         all_by_search={"search": "of the house"},
         none_by_search={"search": "castle #"},
         of_a_customer_by_search={"customer_key": "customer-#", "search": "of the house"},
-        of_a_maker={"manufacturer": "2n"},
+        of_a_maker={"manufacturer": "two_n"},
         that_unlock={"include_if": ["can_program_online_access_codes"]},
     ),
     *ask("/locks/list", **CUSTOMER, one_by_search={"search": "number #7 of"}),
     *ask("/devices/unmanaged/list", **WHOLE, **CUSTOMER),
     *ask("/connected_accounts/list", **WHOLE, **CUSTOMER, **METADATA, one_by_search={"search": "owner-#7@"}),
-    *ask("/connect_webviews/list", **WHOLE, **CUSTOMER, **METADATA, one_by_search={"search": 'room-#7"'}),
+    *ask("/connect_webviews/list", **WHOLE, **CUSTOMER, **METADATA, one_by_search={"search": "key #7."}),
     *ask(
         "/spaces/list",
         **WHOLE,
@@ -294,6 +283,7 @@ QUESTIONS = [
         **WHOLE,
         **CUSTOMER,
         by_key={"access_grant_key": "grant-#"},
+        without_a_key={"access_grant_key": None},
         of_a_reservation={"reservation_key": "reservation-#"},
         of_a_person={"user_identity_id": "@user_identities"},
         of_a_device={"device_id": "@devices"},

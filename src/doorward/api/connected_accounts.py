@@ -16,6 +16,7 @@ from doorward.errors import ConnectedAccountNotFound
 from doorward.store import client_sessions, spaces
 from doorward.store import connected_accounts as store
 from doorward.store.db import Tx, Where
+from doorward.store.search import folded
 from doorward.wire.connected_account import ConnectedAccount
 from doorward.wire.reply import Pagination
 
@@ -41,7 +42,7 @@ async def get(req: Request, p: Get) -> dict[str, Any]:
         where = Where()
         where.add("workspace_id = {}", req.workspace_id)
         email = req.db.dialect.json_text("user_identifier_json", where.bind("email"))
-        where.add(f"LOWER({email}) = {{}}", (p.email or "").strip().lower())
+        where.add(f"{req.db.dialect.folded(email)} = {{}}", folded((p.email or "").strip()))
         req.narrow(where, account="connected_account_id")
         rows = await store.list_page(req.db, where, 1)
         if not rows:

@@ -1,8 +1,8 @@
 """The one way to the database, whichever it is.
 
-SQL is written once, in the subset that SQLite and PostgreSQL share, with `$1`, `$2` … for values and integers for
-booleans and instants (milliseconds). What differs is in `Dialect`. Rows come back as tuples in the order asked for;
-the query modules beside this one turn them into frozen structs.
+SQL is written once, in the subset that SQLite and PostgreSQL share, with `$1`, `$2` … for values, integers for booleans
+and instants (milliseconds), and `= ANY($1)` for one of a list, which is one value. What differs is in `Dialect`. Rows
+come back as tuples in the order asked for; the query modules beside this one turn them into frozen structs.
 
 **Reads** go straight to the database and never wait for a writer. **Writes** are functions: a transaction is
 `await db.write(fn, …)`, where `async def fn(tx, …)` awaits nothing but its `tx`. On SQLite such a function runs, start
@@ -45,9 +45,9 @@ class Dialect:
         """The member named by parameter `key` of a JSON object column, as text; NULL when absent or null."""
         raise NotImplementedError
 
-    def lower(self, column: str, text: str) -> str:
-        """A column in small letters, to be compared with a text in small letters."""
-        return f"LOWER({column})"
+    def folded(self, column: str) -> str:
+        """A column in small letters, as `search.folded` makes them."""
+        raise NotImplementedError
 
 
 class Reader(Protocol):
@@ -94,8 +94,15 @@ class Database(Protocol):
 
 @functools.cache
 def numbered(sql: str) -> str:
-    """`$1` → `?1`, SQLite's spelling of the same thing."""
-    return re.sub(r"\$(\d+)", r"?\1", sql)
+    """`$1` → `?1`, SQLite's spelling of the same thing, and a list as the text that `listed` makes of it."""
+    return re.sub(r"\$(\d+)", r"?\1", re.sub(r"= ANY\((\$\d+)\)", r"IN (SELECT value FROM json_each(\1))", sql))
+
+
+def listed(args: Sequence[Any]) -> Sequence[Any]:
+    """Values for SQLite, which knows no lists."""
+    if list not in map(type, args):
+        return args
+    return [msgspec.json.encode(one).decode() if type(one) is list else one for one in args]
 
 
 class Where:
@@ -126,10 +133,10 @@ class Where:
 
     def any_of(self, column: str, values: Sequence[Any]) -> None:
         """The column is one of these; an empty list selects nothing."""
-        if not values:
+        if values:
+            self.add(f"{column} = ANY({{}})", list(values))
+        else:
             self._clauses.append("1 = 0")
-            return
-        self._clauses.append(f"{column} IN ({', '.join(self.bind(v) for v in values)})")
 
     @property
     def count(self) -> int:

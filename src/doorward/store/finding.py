@@ -4,15 +4,27 @@
     many rows fit:  alone, in the index's own order, which is that in which rows were made; so a page of them costs the
                     same wherever it begins. With other filters, row after row of what those leave
 
-The index only leads to rows: the exact condition is in the query besides. Texts that are shorter than the index's runs
-are looked for row by row. PostgreSQL has no order to go by where many rows fit, and looks at row after row.
+The index only leads to rows: the exact condition is in the query besides, and looks at what is written of the row in
+`search_rows`, the same on both databases. Texts that are shorter than the index's runs are looked for row by row.
+PostgreSQL has no order to go by where many rows fit, and looks at row after row.
 """
 
-import json
 from collections.abc import Callable
 
 from doorward.store.db import Reader, Where, like
-from doorward.store.search import METADATA, SHORT, TABLES, is_postgresql, pairs_asked, runs, scope, telling, word
+from doorward.store.search import (
+    BETWEEN,
+    METADATA,
+    SHORT,
+    TABLES,
+    is_postgresql,
+    pairs_asked,
+    plain,
+    runs,
+    scope,
+    telling,
+    word,
+)
 
 FIRST = 64
 """Rows asked for at once."""
@@ -21,7 +33,9 @@ MANY = 2_500
 SAMPLE, CLOSE = 400, 40
 """Rows looked at in PostgreSQL before its index is; where one of so many fits, a page is found soonest row by row."""
 BEGINNING = 4
-"""Characters that a device's id is found by."""
+"""Characters that an id is found by which is found by its beginning."""
+LONGEST = 1_000
+"""Characters of a text that is looked for. No value is longer, and databases take patterns of some length only."""
 
 
 class Finding:
@@ -40,32 +54,51 @@ class Finding:
 
     def text(self, text: str) -> None:
         """Only rows that contain a text, in capitals or not."""
-        text, about = text.lower(), self._about
+        text, column = plain(text), self._written("text")
+        self._exact += 1
+        if len(text) > LONGEST:
+            self._where.any_of(self._id, [])
+            return
         if len(text.encode()) >= SHORT:
             self._texts.append(text)
 
         def anywhere(each: Where) -> None:
-            for column in about.asked or (f"{about.alias}{name}" for name in (about.id, *about.columns)):
-                each.add(f"{self._read.dialect.lower(column, text)} LIKE {{}} ESCAPE '\\'", like(text))
-            if about.asked and len(text) >= BEGINNING:
-                each.add(f"{about.alias}{about.id} LIKE {{}} ESCAPE '\\'", like(text)[1:])
+            behind_id = f"%{BETWEEN}" if self._about.by_start else ""
+            each.add(f"{column} LIKE {{}} ESCAPE '\\'", behind_id + like(text))
+            if self._about.by_start and len(text) >= BEGINNING:
+                each.add(f"{column} LIKE {{}} ESCAPE '\\'", like(text)[1:])
 
         self._where.either(anywhere)
-        self._exact += 1
 
     def pair(self, key: str, text: str) -> None:
         """Only rows whose metadata has a value for this key that reads so."""
-        self._pairs.append(pairs_asked(key, text))
-        self._where.add(f"{self._value(key)} = {{}}", text)
+        pairs = pairs_asked(key, text)
+        self._pairs.append(pairs)
         self._exact += 1
+        if is_postgresql(self._read):
+            self._where.add(f"{self._written('pairs')} && {{}}", pairs)
+        else:
+            self._where.add(
+                f"EXISTS (SELECT 1 FROM json_each({self._written('pairs')}) WHERE value = ANY({{}}))", pairs
+            )
 
     def without(self, key: str) -> None:
         """Only rows whose metadata has no such key."""
-        self._where.add(f"{self._value(key)} IS NULL")
+        value = self._read.dialect.json_text(f"{self._about.alias}{METADATA}", self._where.bind(key))
+        self._where.add(f"{value} IS NULL")
         self._exact += 1
 
-    def _value(self, key: str) -> str:
-        return self._read.dialect.json_text(f"{self._about.alias}{METADATA}", self._where.bind(key))
+    @property
+    def _id(self) -> str:
+        return f"{self._about.alias}{self._about.id}"
+
+    def _written(self, column: str) -> str:
+        """What is written of a row. A query of its own for each row: the planner must not turn it around."""
+        row = self._about.alias or f"{self._table}."
+        return (
+            f"(SELECT t.{column} FROM search_rows t WHERE t.workspace_id = {row}workspace_id "
+            f"AND t.kind = '{self._table}' AND t.id = {row}{self._about.id})"
+        )
 
     async def narrow(self, after: tuple[int, str] | None) -> bool:
         """Ask the index. `after` holds `created_at` and id of the row behind which the page begins.
@@ -84,11 +117,8 @@ class Finding:
                 return await self._in_order(whole, after and after[1])
             if ids is None:
                 ids = await self._few(MANY, whole)
-        column = f"{self._about.alias}{self._about.id}"
-        if ids is not None and is_postgresql(self._read):
-            self._where.add(f"{column} = ANY({{}})", ids)
-        elif ids is not None:
-            self._where.add(f"{column} IN (SELECT value FROM json_each({{}}))", json.dumps(ids))
+        if ids is not None:
+            self._where.add(f"{self._id} = ANY({{}})", ids)
         return False
 
     async def _few_in_postgresql(self) -> list[str] | None:
@@ -144,9 +174,8 @@ class Finding:
         if not rows:
             return []
         rows = await self._read.all(
-            "SELECT id FROM search_rows WHERE text_id IN (SELECT value FROM json_each($1)) "
-            "AND workspace_id = $2 AND kind = $3",
-            json.dumps([row[0] for row in rows]),
+            "SELECT id FROM search_rows WHERE text_id = ANY($1) AND workspace_id = $2 AND kind = $3",
+            [row[0] for row in rows],
             self._workspace_id,
             self._table,
         )
@@ -171,5 +200,5 @@ class Finding:
             *own,
             order="found_at",
         )
-        where.add(f"{self._about.alias}{self._about.id} = found_id")
+        where.add(f"{self._id} = found_id")
         return True

@@ -2,12 +2,14 @@
 
 Migrations are the numbered files beside this one, run in order, each once, all in one transaction behind a lock: if
 the process dies half way, none of them happened. A schema newer than this program is refused, not guessed at. What the
-two databases say too differently stands in two files: `0012_search.sqlite.sql`, `0012_search.postgresql.sql`.
+two databases say too differently stands in two files: `0012_search.sqlite.sql`, `0012_search.postgresql.sql`. One that
+empties the index of texts has it filled anew when all have run, by what writes it every day.
 """
 
 import re
 from importlib.resources import files
 
+from doorward.store import search
 from doorward.store.db import Database, StoreBusy, Tx
 
 CREATE = """
@@ -53,5 +55,7 @@ async def migrate(db: Database, now: int) -> None:
                 for statement in statements:
                     await tx.run(statement)
                 await tx.run("INSERT INTO schema_migrations VALUES ($1, $2, $3)", version, name, now)
+        if current < known[-1][0] and await tx.one("SELECT 1 FROM search_rows LIMIT 1") is None:
+            await search.fill(tx)
 
     await db.write(apply)

@@ -24,6 +24,9 @@ class PostgresDialect(Dialect):
     def json_text(self, column: str, key: str) -> str:
         return f"(CAST({column} AS JSONB) ->> {key})"
 
+    def folded(self, column: str) -> str:
+        return f"REPLACE(TRANSLATE(LOWER({column}), '\u03c2', '\u03c3'), 'i\u0307', 'i')"
+
 
 DIALECT = PostgresDialect()
 

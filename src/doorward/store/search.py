@@ -6,12 +6,18 @@ texts. In SQLite every text is broken into runs of three and of six bytes, which
 content: a long run is rare in any number of rows, so looking it up costs the same in a large store as in a small one.
 Pairs of metadata are words of their own.
 
+`search_rows` has what the words are made of, and decides what fits: a row's text is its id and all values in which it
+is searched, each between separators and in small letters, and its pairs are those of its metadata, written so that
+equal values read alike.
+
 If the process dies half way, row and index are as before: both are written in one transaction.
 """
 
 import functools
 import hashlib
 import math
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,11 +32,11 @@ class Searched:
 
     id: str
     columns: tuple[str, ...]
-    """Those whose texts are in the index, beside the id."""
-    asked: tuple[str, ...] = ()
-    """What a search looks at, as SQL, where that is not simply the id and these columns."""
+    """Those in whose values it is searched, beside the id. A nickname stands for the name."""
     alias: str = ""
     """Of the table in the queries of its list, with a dot."""
+    by_start: bool = False
+    """Its id is found by its beginning only."""
 
 
 TABLES = {
@@ -41,12 +47,9 @@ TABLES = {
         "connected_account_id", ("provider", "customer_key", "custom_metadata_json", "user_identifier_json")
     ),
     "devices": Searched(
-        "device_id",
-        ("connected_account_id", "nickname", "name", "custom_metadata_json"),
-        ("d.connected_account_id", "COALESCE(d.nickname, d.name)", "d.custom_metadata_json"),
-        alias="d.",
+        "device_id", ("connected_account_id", "nickname", "name", "custom_metadata_json"), alias="d.", by_start=True
     ),
-    "spaces": Searched("space_id", ("name", "space_key"), alias="s."),
+    "spaces": Searched("space_id", ("name", "space_key", "customer_key"), alias="s."),
     "user_identities": Searched(
         "user_identity_id", ("full_name", "email_address", "phone_number", "user_identity_key")
     ),
@@ -58,11 +61,50 @@ MOST_RUNS = 16
 MERGED_PAGES = 200
 """At a time: some milliseconds."""
 LONGEST_PAIR = 100
-"""Of a pair, so many characters are in the index."""
+"""Characters. Of a longer pair the beginning is written, and a digest of it all."""
+BETWEEN = "\x1e"
+"""Separates the values of a text, so that no search fits two of them together."""
+TOGETHER = 1_000
+"""Rows put into the index at once."""
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 def is_postgresql(read: Reader) -> bool:
     return read.dialect.name == "postgresql"
+
+
+# ---------------------------------------------------------------- texts
+
+
+def folded(text: str) -> str:
+    """In small letters, and those that have several forms in one of them."""
+    return text.lower().replace("\u03c2", "\u03c3").replace("i\u0307", "i")  # a final sigma, an i with its dot
+
+
+def plain(text: str) -> str:
+    """A value, or what is searched for in it."""
+    return folded(text).replace(BETWEEN, " ")
+
+
+def text_of(table: str, row: Mapping[str, Any]) -> str:
+    """All that a row is searched in."""
+    return BETWEEN.join([row[TABLES[table].id], *(plain(one) for one in _values(table, row))])
+
+
+def _values(table: str, row: Mapping[str, Any]) -> Iterator[str]:
+    for column in TABLES[table].columns:
+        value = row[column]
+        if value is None or (column == "name" and row.get("nickname") is not None):
+            continue
+        if not column.endswith("_json"):
+            yield value
+            continue
+        inside = msgspec.json.decode(value)
+        if column == METADATA:
+            yield from inside
+        for one in inside.values() if isinstance(inside, dict) else inside:
+            if one is not None:
+                yield one if isinstance(one, str) else msgspec.json.encode(one).decode()
 
 
 # ---------------------------------------------------------------- words
@@ -143,32 +185,40 @@ def telling(text: str) -> str:
 
 
 def pairs_of(metadata_json: str) -> list[str]:
-    """Metadata as it is found: `key=value`. Of a number only what stands before its point, as it has many spellings."""
+    """Metadata as it is found: `key.=value`, and `key.#value` of a number. No key has a dot."""
     found = []
     for key, value in msgspec.json.decode(metadata_json).items():
         if isinstance(value, str):
-            found.append(f"{key}={value}")
+            found.append(f"{key}.={value}")
         elif isinstance(value, bool):
-            found.append(f"{key}={str(value).lower()}")
+            found.append(f"{key}.={str(value).lower()}")
         elif value is not None:
-            found.append(f"{key}={_number(value)}")
-    return [pair[:LONGEST_PAIR] for pair in found]
+            found.append(f"{key}.#{_number(value)}")
+    return [_short(pair) for pair in found]
 
 
 def pairs_asked(key: str, text: str) -> list[str]:
     """How a pair whose value reads so may stand there: as a text, or as a number."""
-    found = [f"{key}={text}"]
-    try:
+    found = [f"{key}.={text}"]
+    if _NUMBER.fullmatch(text):
         number = float(text)
-    except ValueError:
-        pass
-    else:
-        found += [f"{key}={_number(number)}"] if math.isfinite(number) else []
-    return [pair[:LONGEST_PAIR] for pair in found]
+        if text.removeprefix("-").isdigit():  # exactly, however large it is
+            found.append(f"{key}.#{int(text)}")
+        elif math.isfinite(number):
+            found.append(f"{key}.#{_number(number)}")
+    return [_short(pair) for pair in found]
 
 
 def _number(value: float) -> str:
-    return f"#{int(value)}" if abs(value) < 1e15 else "#"  # larger ones are too coarse to compare
+    """The same for equal numbers."""
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
+
+
+def _short(pair: str) -> str:
+    if len(pair) <= LONGEST_PAIR:
+        return pair
+    digest = hashlib.blake2b(pair.encode(), digest_size=16).hexdigest()
+    return f"{pair[: LONGEST_PAIR - len(digest)]}{digest}"
 
 
 # ---------------------------------------------------------------- written
@@ -177,10 +227,9 @@ def _number(value: float) -> str:
 async def put(tx: Tx, table: str, row: Any) -> None:
     """Remember a row's texts and metadata, or that they are others now."""
     about = TABLES[table]
-    texts = [getattr(row, name) for name in (about.id, *about.columns)]
-    text = " ".join(one for one in texts if one is not None).lower()
-    pairs: Any = pairs_of(row.custom_metadata_json) if METADATA in about.columns else []
-    which = (row.workspace_id, table, getattr(row, about.id))
+    values = {name: getattr(row, name) for name in (about.id, *about.columns)}
+    text, pairs = text_of(table, values), _pairs(values)
+    which = (row.workspace_id, table, values[about.id])
     if is_postgresql(tx):
         await tx.run(
             "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) VALUES ($1, $2, $3, $4, $5) "
@@ -210,6 +259,10 @@ async def put(tx: Tx, table: str, row: Any) -> None:
         # Both, also when there is nothing of one of them: the table counts its rows.
         await tx.run(_TAKE, old[0], " ".join(gone))
         await tx.run(_ADD, old[0], " ".join(come))
+
+
+def _pairs(row: Mapping[str, Any]) -> Any:
+    return pairs_of(row[METADATA]) if METADATA in row else []
 
 
 _ADD = "INSERT INTO search_index (rowid, words) VALUES ($1, $2)"
@@ -249,3 +302,42 @@ async def _drop(tx: Tx, which: str, *args: Any) -> None:
         rows = await tx.all(f"SELECT text_id, workspace_id, kind, text, pairs FROM search_rows WHERE {which}", *args)
         await tx.many(_TAKE, [(row[0], " ".join(words(scope(row[1], row[2]), row[3], row[4]))) for row in rows])
     await tx.run(f"DELETE FROM search_rows WHERE {which}", *args)
+
+
+# ---------------------------------------------------------------- filled anew
+
+
+async def fill(tx: Tx) -> None:
+    """Put all rows of all tables into the index, which is empty."""
+    for table in TABLES:
+        await fill_with(tx, table)
+
+
+async def fill_with(tx: Tx, table: str) -> None:
+    """Put all rows of a table into the index, which has none of them, in the order in which they were made."""
+    about = TABLES[table]
+    names = ("workspace_id", "created_at", about.id, *about.columns)
+    last: tuple[Any, ...] = ("", 0, "")
+    while True:
+        rows = await tx.all(
+            f"SELECT {', '.join(names)} FROM {table} WHERE (workspace_id, created_at, {about.id}) > ($1, $2, $3) "
+            f"ORDER BY workspace_id, created_at, {about.id} LIMIT {TOGETHER}",
+            *last,
+        )
+        if not rows:
+            return
+        last = tuple(rows[-1])[:3]
+        await _put_many(tx, table, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+async def _put_many(tx: Tx, table: str, rows: list[dict[str, Any]]) -> None:
+    """Rows that are not in the index."""
+    put = "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) VALUES ($1, $2, $3, $4, $5)"
+    found = [(row["workspace_id"], table, row[TABLES[table].id], text_of(table, row), _pairs(row)) for row in rows]
+    if is_postgresql(tx):
+        await tx.many(put, found)
+        return
+    [last] = await tx.one("SELECT COALESCE(MAX(text_id), 0) FROM search_rows") or [0]
+    await tx.many(put, [(*one, msgspec.json.encode(pairs).decode()) for *one, pairs in found])
+    written = await tx.all("SELECT text_id, workspace_id, kind, text, pairs FROM search_rows WHERE text_id > $1", last)
+    await tx.many(_ADD, [(row[0], " ".join(words(scope(row[1], row[2]), row[3], row[4]))) for row in written])

@@ -24,7 +24,7 @@ from typing import Any, Concatenate, cast
 
 from doorward.store import search, statistics
 from doorward.store.checkpoint import MOST_PAGES, Checkpointer
-from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T, numbered
+from doorward.store.db import Dialect, P, Row, StoreBusy, StoreUnavailable, T, listed, numbered
 
 BUSY_MS = 10_000
 CACHE_KB = 65_536
@@ -57,9 +57,8 @@ class SqliteDialect(Dialect):
             f"FROM json_each({column}) WHERE key = {key})"
         )
 
-    def lower(self, column: str, text: str) -> str:
-        # SQLite's own knows the letters of ASCII only, and is faster.
-        return f"LOWER({column})" if text.isascii() else f"folded({column})"
+    def folded(self, column: str) -> str:
+        return f"folded({column})"  # SQLite's own LOWER knows the letters of ASCII only
 
 
 DIALECT = SqliteDialect()
@@ -81,7 +80,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _folded(text: str | None) -> str | None:
-    return None if text is None else text.lower()
+    return None if text is None else search.folded(text)
 
 
 def _words(workspace_id: str, kind: str, text: str, pairs: str) -> str:
@@ -101,10 +100,10 @@ class SqliteReader:
         self._con = con
 
     async def all(self, sql: str, *args: Any) -> list[Row]:
-        return self._con.execute(numbered(sql), args).fetchall()
+        return self._con.execute(numbered(sql), listed(args)).fetchall()
 
     async def one(self, sql: str, *args: Any) -> Row | None:
-        return cast("Row | None", self._con.execute(numbered(sql), args).fetchone())
+        return cast("Row | None", self._con.execute(numbered(sql), listed(args)).fetchone())
 
 
 class SqliteTx(SqliteReader):
@@ -115,7 +114,7 @@ class SqliteTx(SqliteReader):
         self.hooks: list[Callable[[], None]] = []
 
     async def run(self, sql: str, *args: Any) -> int:
-        return self._con.execute(numbered(sql), args).rowcount
+        return self._con.execute(numbered(sql), listed(args)).rowcount
 
     async def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         self._con.executemany(numbered(sql), rows)

@@ -12,6 +12,8 @@ from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Where, like
+from doorward.store.finding import LONGEST
+from doorward.store.search import folded
 
 Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
 Name = Annotated[str, StringConstraints(max_length=255)]
@@ -61,12 +63,16 @@ async def search_for(req: Request, where: Where, search: str | None, device_id: 
     """Only codes with this text in name or id, or with this PIN on this device."""
     if not search:
         return
-    text, digest = like(search.lower()), ""
+    if len(search) > LONGEST:
+        where.any_of("c.access_code_id", [])
+        return
+    text, digest = like(folded(search)), ""
     if device_id is not None and search.isdigit():
         device = await device_store.get(req.db, req.workspace_id, device_id)
         digest = pins.pin_hash(req.core, device, search) if device else ""
+    name = req.db.dialect.folded("c.name")
     where.add(
-        "(LOWER(c.name) LIKE {} ESCAPE '\\' OR c.access_code_id LIKE {} ESCAPE '\\' OR c.code_hash = {})",
+        f"({name} LIKE {{}} ESCAPE '\\' OR c.access_code_id LIKE {{}} ESCAPE '\\' OR c.code_hash = {{}})",
         text,
         text,
         digest,
