@@ -259,7 +259,14 @@ QUESTIONS = [
     ),
     *ask("/locks/list", **CUSTOMER, one_by_search={"search": "number #7 of"}),
     *ask("/devices/unmanaged/list", **WHOLE, **CUSTOMER),
-    *ask("/connected_accounts/list", **WHOLE, **CUSTOMER, **METADATA, one_by_search={"search": "owner-#7@"}),
+    *ask(
+        "/connected_accounts/list",
+        **WHOLE,
+        **CUSTOMER,
+        **METADATA,
+        of_a_space={"space_id": "@spaces"},
+        one_by_search={"search": "owner-#7@"},
+    ),
     *ask("/connect_webviews/list", **WHOLE, **CUSTOMER, **METADATA, one_by_search={"search": "key #7."}),
     *ask(
         "/spaces/list",

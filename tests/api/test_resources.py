@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.support.server import World, new_workspace, until
+from tests.support.server import SINCE, World, new_workspace, until
 
 from doorward.core.webviews import Order
 
@@ -344,3 +344,53 @@ async def test_limits_of_codes_are_counted_when_asked_for(world: World) -> None:
         return bool((await world.code(made[0]))["status"] == "set")
 
     await until(is_set)
+
+
+@pytest.mark.parametrize(
+    ("path", "known", "unknown"),
+    [
+        ("/devices/list", ["two_n_intercom", "august_lock", "minut_sensor", "ios_phone"], ["bogus", ""]),
+        ("/devices/unmanaged/list", ["two_n_intercom", "ring_camera"], ["bogus"]),
+        ("/locks/list", ["two_n_intercom", "august_lock"], ["minut_sensor", "bogus"]),
+        ("/thermostats/list", ["nest_thermostat"], ["two_n_intercom"]),
+        ("/noise_sensors/list", ["minut_sensor"], ["two_n_intercom"]),
+    ],
+)
+async def test_only_known_kinds_of_devices_are_asked_for(
+    world: World, path: str, known: list[str], unknown: list[str]
+) -> None:
+    for kind in known:
+        for filters in ({"device_type": kind}, {"device_types": [kind]}):
+            found = (await world.call(path, **filters))["devices"]
+            assert {one["device_type"] for one in found} <= {kind}
+            assert bool(found) == (kind == "two_n_intercom" and path != "/devices/unmanaged/list")
+    for kind in unknown:
+        await world.fail(path, 400, "invalid_input", device_type=kind)
+        await world.fail(path, 400, "invalid_input", device_types=[*known, kind])
+
+
+async def test_only_known_makers_are_asked_for(world: World) -> None:
+    for path in ("/devices/list", "/locks/list"):
+        assert len((await world.call(path, manufacturer="two_n"))["devices"]) == 3
+        assert (await world.call(path, manufacturer="august"))["devices"] == []
+        await world.fail(path, 400, "invalid_input", manufacturer="bogus")
+    await world.call("/devices/list", manufacturer="hostaway")
+    await world.fail("/locks/list", 400, "invalid_input", manufacturer="hostaway")
+
+
+async def test_long_lists_of_filters_are_taken(world: World) -> None:
+    many = [f"x{n}" for n in range(4_997)]
+    ids = [*many, *world.devices]
+    accounts = [(await world.device())["connected_account_id"], *many]
+    flags = {"include_if": ["can_remotely_unlock"] * 1_000, "exclude_if": ["can_hvac_heat"] * 1_000}
+    reply = await world.call(
+        "/devices/list",
+        device_ids=ids,
+        connected_account_ids=accounts,
+        device_types=["two_n_intercom"] * 5_000,
+        **flags,
+    )
+    assert [one["device_id"] for one in reply["devices"]] == world.devices
+    more = {"device_ids": ids, "access_code_ids": ids, "connected_account_ids": accounts, "space_ids": many}
+    more |= {"access_grant_ids": many, "acs_system_ids": many, "event_ids": many}
+    assert (await world.call("/events/list", since=SINCE, **more))["events"] == []

@@ -7,6 +7,7 @@ import pytest
 from tests.support.server import World, new_workspace, serving
 from tests.work.test_codes import create, reaches
 
+from doorward.core.webviews import Order
 from doorward.wire.time import iso
 
 CREATE, GET_OR_CREATE, GET = "/client_sessions/create", "/client_sessions/get_or_create", "/client_sessions/get"
@@ -240,3 +241,31 @@ async def test_another_workspaces_sessions_do_not_exist(tmp_path: Path, database
                 await world.fail(path, 404, "client_session_not_found", **about)
             await world.fail(GET, 404, "client_session_not_found", user_identifier_key=session["user_identifier_key"])
         assert len((await other.call("/client_sessions/list"))["client_sessions"]) == count
+
+
+async def test_lists_of_a_user_have_what_the_user_sees(tmp_path: Path, database_url: str | None) -> None:
+    """Be it given to a session, or its customer's."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(email="john@example.com")
+        await world.connect(order=Order(accepted_providers=["my_2n"], customer_key="hotel"))
+        john, _ = (await world.call("/connected_accounts/list"))["connected_accounts"]
+        about = {"connected_account_ids": [john["connected_account_id"]]}
+        sessions = {
+            "jane": await made(world, user_identifier_key="jane", customer_key="hotel"),
+            "john": await made(world, user_identifier_key="john", **about),
+            "both": await made(world, user_identifier_key="both", customer_key="hotel", **about),
+            "none": await made(world, user_identifier_key="none", customer_key="inn"),
+        }
+        lists = ("devices", "connected_accounts", "connect_webviews")
+        for user, session in sessions.items():
+            for key in lists:
+                listed = (await world.call(f"/{key}/list", user_identifier_key=user))[key]
+                if key != "connected_accounts":  # that list is not for sessions without a customer
+                    seen = (await world.raw(f"/{key}/list", {}, key=session["token"])).json[key]
+                    assert listed == seen, (user, key)
+                count = {"jane": 1, "john": 1, "both": 2, "none": 0}[user]
+                if key == "connect_webviews":
+                    count -= user in ("john", "both")  # John's was not given to anybody
+                assert len(listed) == count, (user, key)
+        codes = await world.call("/access_codes/list", device_id=world.devices[0], user_identifier_key="jane")
+        assert codes["access_codes"] == []

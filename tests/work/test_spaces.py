@@ -137,3 +137,26 @@ async def test_a_customers_session_has_the_customers_spaces(tmp_path: Path, data
         assert len((await world.call("/spaces/get_related", space_keys=["ours"]))["batch"]["access_methods"]) == 1
         plain = (await world.call("/client_sessions/create"))["client_session"]
         assert (await world.raw(LIST, {}, key=plain["token"])).status == 401
+
+
+async def test_an_account_is_in_a_space_by_itself_or_by_a_device(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(email="john@example.com")
+        await world.connect()
+        john, jane = [
+            one["connected_account_id"] for one in (await world.call("/connected_accounts/list"))["connected_accounts"]
+        ]
+        by_device = await made(world, device_ids=world.devices, space_key="a")
+        by_itself = await made(world, connected_account_ids=[jane], space_key="b")
+        by_both = await made(world, connected_account_ids=[jane, john], device_ids=world.devices, space_key="c")
+        await made(world, space_key="d")
+
+        async def accounts(space: Any) -> list[str]:
+            found = await world.call("/connected_accounts/list", space_id=space["space_id"])
+            return [one["connected_account_id"] for one in found["connected_accounts"]]
+
+        async def keys(account: str) -> list[str]:
+            return [one["space_key"] for one in (await world.call(LIST, connected_account_id=account))["spaces"]]
+
+        assert [await accounts(space) for space in (by_device, by_itself, by_both)] == [[jane], [jane], [john, jane]]
+        assert (await keys(jane), await keys(john)) == (["a", "b", "c"], ["c"])

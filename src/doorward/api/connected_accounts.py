@@ -65,7 +65,7 @@ class List(Params):
     search: str | None = None
     """Only those that contain this text in id, type, customer key, metadata or user identifier."""
     space_id: Id | None = None
-    """Only those of this space."""
+    """Only those that are in this space, or have a device there."""
     user_identifier_key: str | None = None
     """Only those of this user's client sessions."""
 
@@ -84,7 +84,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     if p.customer_key is not None:
         where.add("customer_key = {}", p.customer_key)
     if p.space_id is not None:
-        spaces.only_in(where, "connected_account_id", "accounts", req.workspace_id, p.space_id)
+        spaces.accounts_in(where, "connected_account_id", req.workspace_id, p.space_id)
     if p.user_identifier_key is not None:
         client_sessions.of_users(
             where, "connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key

@@ -21,6 +21,7 @@ from doorward.store.db import Tx, Where
 from doorward.store.devices import Version
 from doorward.wire import time
 from doorward.wire.device import Device, DeviceProvider, UnmanagedDevice
+from doorward.wire.device_type import DeviceType, LockMaker, LockType, Maker
 from doorward.wire.events import device as event
 from doorward.wire.reply import Pagination
 
@@ -164,15 +165,15 @@ class Filters(Params):
     """Only those of this customer."""
     device_ids: list[Id] | None = None
     """Only these."""
-    device_type: str | None = None
+    device_type: DeviceType | None = None
     """Only those of this type."""
-    device_types: list[str] | None = None
-    """Only those of these types."""
+    device_types: list[Any] | None = None
+    """Only those of these types; each list says which there are."""
     exclude_if: list[Flag] | None = None
     """Not those with any of these abilities."""
     include_if: list[Flag] | None = None
     """Only those with all of these abilities."""
-    manufacturer: str | None = None
+    manufacturer: Maker | None = None
     """Only those of this manufacturer."""
     page_cursor: Cursor | None = None
     """Where the page before ended."""
@@ -191,6 +192,12 @@ class Filters(Params):
 class LockFilters(Filters):
     """Parameters of locks/list: everything at once, unless a limit is given."""
 
+    device_type: LockType | None = None
+    """Only those of this type."""
+    device_types: list[LockType] | None = None
+    """Only those of these types."""
+    manufacturer: LockMaker | None = None
+    """Only those of this manufacturer."""
     limit: Annotated[int, Gt(0)] = MOST
     """Items in a page."""
 
@@ -198,6 +205,8 @@ class LockFilters(Filters):
 class List(Filters):
     """Parameters of list."""
 
+    device_types: list[DeviceType] | None = None
+    """Only those of these types."""
     limit: Annotated[int, Gt(0)] = PAGE
     """Items in a page."""
 
@@ -205,6 +214,8 @@ class List(Filters):
 class ListUnmanaged(Filters):
     """Parameters of unmanaged/list."""
 
+    device_types: list[DeviceType] | None = None
+    """Only those of these types."""
     limit: Annotated[int, Gt(0)] = UNMANAGED_PAGE
     """Items in a page."""
 
@@ -218,12 +229,12 @@ async def filtered(req: Request, p: Filters, *, is_managed: bool, limit: int) ->
         where.any_of("d.device_id", p.device_ids)
     if p.created_before is not None:
         where.add("d.created_at < {}", time.parse(p.created_before))
-    for flag in p.include_if or ():
+    for flag in dict.fromkeys(p.include_if or ()):
         where.add(f"({FLAGS.get(flag, '1 = 0')})")
-    for flag in p.exclude_if or ():
+    for flag in dict.fromkeys(p.exclude_if or ()):
         where.add(f"NOT ({FLAGS.get(flag, '1 = 0')})")
     for space_id in filter(None, (p.space_id, p.unstable_location_id)):
-        spaces.only_in(where, "d.device_id", "devices", req.workspace_id, space_id)
+        spaces.devices_in(where, "d.device_id", req.workspace_id, space_id)
     if p.user_identifier_key is not None:
         client_sessions.of_users(
             where, "d.connected_account_id", "connected_account_id", req.workspace_id, p.user_identifier_key

@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from annotated_types import Gt
 from pydantic import StringConstraints
 
 from doorward.api import devices
@@ -10,6 +11,7 @@ from doorward.api.params import Id, Params
 from doorward.wire.absent import NoiseThreshold
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.device import Device
+from doorward.wire.device_type import NoiseSensorMaker, NoiseSensorType
 
 KIND = "noise sensor"
 THRESHOLDS = "/noise_sensors/noise_thresholds"
@@ -21,6 +23,19 @@ class OneSensor(Params):
 
     device_id: Id
     """The noise sensor."""
+
+
+class List(devices.Filters):
+    """Parameters of list."""
+
+    device_type: NoiseSensorType | None = None
+    """Only those of this type."""
+    device_types: list[NoiseSensorType] | None = None
+    """Only those of these types."""
+    limit: Annotated[int, Gt(0)] = devices.PAGE
+    """Items in a page."""
+    manufacturer: NoiseSensorMaker | None = None
+    """Only those of this manufacturer."""
 
 
 class ListThresholds(OneSensor):
@@ -84,7 +99,7 @@ class Delete(OneSensor, OneThreshold):
 empty(
     "/noise_sensors/list",
     "List noise sensors",
-    devices.List,
+    List,
     auth="AC",
     devices=list[Device],
     noise_sensors=list[Device],

@@ -60,7 +60,7 @@ def _metadata(value: dict[str, Any]) -> dict[str, Any]:
 
 
 MOST_ITEMS = 5_000
-"""Elements of a list: databases take some 30,000 values in one statement."""
+"""Elements of a list: so many are looked up for one request."""
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
 """The caller's own key-value pairs: up to 50, keys up to 40 characters, values scalars."""
 

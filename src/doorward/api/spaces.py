@@ -146,7 +146,7 @@ class List(Params):
     UNDOCUMENTED = frozenset({"connected_account_id", "parent_space_id", "parent_space_key"})
 
     connected_account_id: Id | None = None
-    """Only those with a device of this account."""
+    """Only those that this account is in, or a device of it."""
     customer_key: Id | None = None
     """Only those of this customer."""
     limit: Annotated[int, Gt(0)] = PAGE
@@ -158,7 +158,7 @@ class List(Params):
     parent_space_key: Id | None = None
     """Only those in the space with this key."""
     search: str | None = None
-    """Only those that contain this text in name, key or id."""
+    """Only those that contain this text in name, key, customer key or id."""
     space_key: Id | None = None
     """Only the one with this key."""
 
@@ -177,12 +177,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
             row = await rules.of_key(req.db, req.workspace_id, value, name)
             where.any_of(column, [row.space_id] if row else [])
     if p.connected_account_id is not None:
-        where.add(
-            "s.space_id IN (SELECT m.space_id FROM space_devices m JOIN devices d ON d.workspace_id = m.workspace_id "
-            "AND d.device_id = m.device_id WHERE m.workspace_id = {} AND d.connected_account_id = {})",
-            req.workspace_id,
-            p.connected_account_id,
-        )
+        store.with_account(where, "s.space_id", req.workspace_id, p.connected_account_id)
     await page.begin(req, where, "spaces", p.page_cursor, search=p.search)
     limit = min(p.limit, PAGE)
     rows = await store.see_page(req.db, where, limit + 1)

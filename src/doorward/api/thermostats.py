@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Gt
 from pydantic import StringConstraints
 
 from doorward.api import devices
@@ -11,6 +11,7 @@ from doorward.api.params import NULL, Id, Instant, Params, Part
 from doorward.wire.absent import ThermostatDailyProgram, ThermostatSchedule
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.device import Device
+from doorward.wire.device_type import ThermostatMaker, ThermostatType
 
 KIND = "thermostat"
 PATCH = ("POST", "PATCH")
@@ -29,6 +30,19 @@ class One(Params):
 
     device_id: Id
     """The thermostat."""
+
+
+class List(devices.Filters):
+    """Parameters of list."""
+
+    device_type: ThermostatType | None = None
+    """Only those of this type."""
+    device_types: list[ThermostatType] | None = None
+    """Only those of these types."""
+    limit: Annotated[int, Gt(0)] = devices.PAGE
+    """Items in a page."""
+    manufacturer: ThermostatMaker | None = None
+    """Only those of this manufacturer."""
 
 
 class Synced(One):
@@ -256,7 +270,7 @@ class TemperatureReached(One):
 
 # ---------------------------------------------------------------- routes
 
-empty("/thermostats/list", "List thermostats", devices.List, auth="AC", devices=list[Device], thermostats=list[Device])
+empty("/thermostats/list", "List thermostats", List, auth="AC", devices=list[Device], thermostats=list[Device])
 
 COMMANDS: tuple[tuple[str, str, type[Params], str, str], ...] = (
     ("activate_climate_preset", "Choose a thermostat's climate preset", OnePreset, "A", "ACTIVATE_CLIMATE_PRESET"),

@@ -197,13 +197,18 @@ def _only(where: Where, column: str, row: SessionRow, name: str, given: str, own
 
 def of_users(where: Where, column: str, name: str, workspace_id: str, user_identifier_key: str) -> None:
     """Only rows of accounts (or webviews, by their id's `name`) that sessions of this user see."""
-    table = {"connected_account_id": "client_session_accounts", "connect_webview_id": "client_session_webviews"}[name]
+    given, owned = {
+        "connected_account_id": ("client_session_accounts", "connected_accounts"),
+        "connect_webview_id": ("client_session_webviews", "connect_webviews"),
+    }[name]
     where.add(
-        f"{column} IN (SELECT g.{name} FROM {table} g JOIN client_sessions s "
+        f"{column} IN (SELECT g.{name} FROM {given} g JOIN client_sessions s "
         "ON s.workspace_id = g.workspace_id AND s.client_session_id = g.client_session_id "
-        "WHERE g.workspace_id = {} AND s.user_identifier_key = {})",
-        workspace_id,
-        user_identifier_key,
+        "WHERE g.workspace_id = {} AND s.user_identifier_key = {} "
+        f"UNION SELECT o.{name} FROM {owned} o JOIN client_sessions s "
+        "ON s.workspace_id = o.workspace_id AND s.customer_key = o.customer_key "
+        "WHERE s.workspace_id = {} AND s.user_identifier_key = {})",
+        *(workspace_id, user_identifier_key) * 2,
     )
 
 

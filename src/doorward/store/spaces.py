@@ -147,11 +147,30 @@ async def take_out(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> 
     )
 
 
-def only_in(where: Where, column: str, what: Members, workspace_id: str, space_id: str) -> None:
-    """Only rows of what is in a space."""
-    table, name = _TABLES[what]
+# An account is in a space by itself, or by a device of it.
+_OF_ACCOUNTS = (
+    "SELECT {} FROM space_accounts m WHERE m.workspace_id = {{}} AND m.{} = {{}} "
+    "UNION SELECT {} FROM space_devices m JOIN devices d ON d.workspace_id = m.workspace_id "
+    "AND d.device_id = m.device_id WHERE m.workspace_id = {{}} AND {} = {{}}"
+)
+
+
+def devices_in(where: Where, column: str, workspace_id: str, space_id: str) -> None:
+    """Only rows of devices that are in a space."""
     where.add(
-        f"{column} IN (SELECT {name} FROM {table} WHERE workspace_id = {{}} AND space_id = {{}})",
+        f"{column} IN (SELECT device_id FROM space_devices WHERE workspace_id = {{}} AND space_id = {{}})",
         workspace_id,
         space_id,
     )
+
+
+def accounts_in(where: Where, column: str, workspace_id: str, space_id: str) -> None:
+    """Only rows of accounts that are in a space, or have a device there."""
+    found = _OF_ACCOUNTS.format("m.connected_account_id", "space_id", "d.connected_account_id", "m.space_id")
+    where.add(f"{column} IN ({found})", *(workspace_id, space_id) * 2)
+
+
+def with_account(where: Where, column: str, workspace_id: str, connected_account_id: str) -> None:
+    """Only rows of spaces that an account is in, or a device of it."""
+    found = _OF_ACCOUNTS.format("m.space_id", "connected_account_id", "m.space_id", "d.connected_account_id")
+    where.add(f"{column} IN ({found})", *(workspace_id, connected_account_id) * 2)
