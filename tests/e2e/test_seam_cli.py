@@ -1,6 +1,7 @@
 """Seam's own command line against a server: it reads from the server what it can do, and asks nobody else."""
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,13 @@ from doorward.demo import Browser, Server, clean_environment
 from .guide import NPM
 
 SEAM = NPM / "node_modules" / ".bin" / "seam"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "seam-cli.md"
+
+
+def printed() -> list[str]:
+    """The commands of the page, in their order, without the program's name."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix("    seam ") for line in lines if line.startswith("    seam ")]
 
 
 class Cli:
@@ -30,9 +38,21 @@ class Cli:
     def run(self, words: str, **options: str) -> "subprocess.CompletedProcess[str]":
         """`seam devices list --limit 1` is `run("devices list", limit="1")`."""
         given = [part for name, value in options.items() for part in (f"--{name.replace('_', '-')}", value)]
+        return self._run([*words.split(), *given, "--remote-schema", "--non-interactive"])
+
+    def as_printed(self, command: str, **variables: str) -> Any:
+        """What a command of the page answers, with these for its variables."""
+        for name, value in variables.items():
+            command = command.replace(f"${name}", value)
+        done = self._run(shlex.split(command))
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        return json.loads(done.stdout)
+
+    def _run(self, words: list[str]) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [str(SEAM), *words.split(), *given, "--remote-schema", "--non-interactive"],
+            [str(SEAM), *words],
             env=self._env,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
@@ -56,13 +76,15 @@ def seam(node: str, server: Server, key: str, tmp_path: Path) -> Cli:
     return Cli(server, key, tmp_path / "home")
 
 
-def test_a_door_is_connected_opened_and_given_a_code(seam: Cli) -> None:
-    view = seam("connect-webviews create", accepted_providers="my_2n")["connect_webview"]
-    Browser(email="jane@example.com").walk(view["url"])
-    [lock, *_] = seam("locks list")["devices"]
+def test_a_door_is_connected_opened_and_given_a_code_as_the_page_says(seam: Cli) -> None:
+    connect, locks, unlock, create = printed()
+    Browser(email="jane@example.com").walk(seam.as_printed(connect)["connect_webview"]["url"])
+    [lock, *_] = seam.as_printed(locks)["devices"]
     about = {"device_id": lock["device_id"]}
-    assert seam("locks unlock-door", **about)["action_attempt"]["action_type"] == "UNLOCK_DOOR"
-    code = seam("access-codes create", **about, code="482937", name="Guest")["access_code"]
+    attempt = seam.as_printed(unlock, DOOR=lock["device_id"])["action_attempt"]
+    assert attempt["action_type"] == "UNLOCK_DOOR"
+    code = seam.as_printed(create, DOOR=lock["device_id"])["access_code"]
+    assert (code["name"], code["code"]) == ("Guest", "482937")
     listed = seam("access-codes list", **about)["access_codes"]
     assert [one["access_code_id"] for one in listed] == [code["access_code_id"]]
     assert seam("devices get", **about)["device"]["properties"]["locked"] is False
