@@ -1,7 +1,7 @@
 """Answers of a running server against the published schema, and what every route does with a stranger."""
 
 import functools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from tests.contract import published
 from tests.support import directory
 from tests.support.server import World, serving
 
+from doorward.api.openapi import document
 from doorward.api.route import ROUTES, not_yet
 from doorward.core import problems, workspaces
 from doorward.store import connected_accounts as store
+from doorward.store import devices as device_store
 from doorward.store.db import Where
 
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -59,10 +61,46 @@ def _deepest(error: Any) -> str:
 
 
 async def answered(world: World, path: str, **body: Any) -> Any:
-    """A call whose answer is as published."""
-    answer = await world.call(path, **body)
+    """A call whose answer is as published, and as we describe it."""
+    answer = await described(world, path, **body)
     assert flaws(path, answer) == []
     return answer
+
+
+async def described(world: World, path: str, **body: Any) -> Any:
+    """A call whose answer has nothing that our description does not know."""
+    answer = await world.call(path, **body)
+    schema = published.reply(document("http://x")["paths"][path]["post"])
+    assert sorted(set(_unknown(schema, answer, path))) == []
+    return answer
+
+
+def _unknown(schema: Any, value: Any, where: str) -> Iterator[str]:
+    """Members that the schema does not name, where it names any."""
+    schema = _meant(schema, value)
+    if isinstance(value, list):
+        for one in value:
+            yield from _unknown(schema.get("items", {}), one, f"{where}[]")
+    elif isinstance(value, dict) and "properties" in schema:
+        for name, inner in value.items():
+            if name in schema["properties"]:
+                yield from _unknown(schema["properties"][name], inner, f"{where}.{name}")
+            else:
+                yield f"{where}.{name}"
+
+
+def _meant(schema: Any, value: Any) -> Any:
+    """What is referred to, and of alternatives that one whose fixed texts all fit."""
+    for part in schema.get("allOf", []):
+        return _meant(part, value)
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        return _meant(document("http://x")["components"]["schemas"][name], value)
+    for option in schema.get("oneOf", []):
+        fixed = {name: m["enum"] for name, m in option["properties"].items() if len(m.get("enum", [])) == 1}
+        if all(value[name] in texts for name, texts in fixed.items()):
+            return option
+    return schema
 
 
 async def test_what_a_healthy_world_answers_is_as_published(world: World) -> None:
@@ -140,6 +178,48 @@ async def test_a_device_whose_account_is_out_is_answered_as_published(world: Wor
     await answered(world, "/devices/list")
     await answered(world, "/access_codes/list", **about)
     await answered(world, "/connected_accounts/list")
+
+
+async def test_what_is_answered_is_described(world: World) -> None:
+    device_id = world.devices[0]
+    people = {"user_identity": {"full_name": "Jane", "email_address": "jane@example.com"}}
+    space = await described(world, "/spaces/create", name="House", space_key="house", device_ids=[device_id])
+    grant = await described(
+        world,
+        "/access_grants/create",
+        **people,
+        space_ids=[space["space"]["space_id"]],
+        requested_access_methods=[{"mode": "code"}],
+    )
+    about = {"access_grant_id": grant["access_grant"]["access_grant_id"]}
+    webhook = (await described(world, "/webhooks/create", url="https://hooks.example.com"))["webhook"]
+    webview = (await described(world, "/connect_webviews/create"))["connect_webview"]
+    await world.core.db.write(_set_device_warning, world.workspace.workspace_id, device_id, world.clock.now())
+    await described(world, "/client_sessions/create", connect_webview_ids=[webview["connect_webview_id"]])
+    await described(world, "/customers/create_portal", customer_data={"customer_key": "hotel"})
+    await described(world, "/access_grants/get_related", access_grant_ids=[about["access_grant_id"]])
+    await described(world, "/spaces/get_related", space_keys=["house"])
+    await described(world, "/access_methods/list", **about)
+    await described(world, "/access_codes/list", **about)
+    await described(world, "/access_codes/unmanaged/list", device_id=device_id)
+    await described(world, "/devices/doorward/list_device_log", device_id=device_id)
+    await described(world, "/webhooks/doorward/list_deliveries", webhook_id=webhook["webhook_id"])
+    await described(world, "/events/list", since="2000-01-01")
+    for path, route in ROUTES.items():
+        if "A" in route.auth or route.auth == "":
+            required = any(field.is_required() for field in route.params.model_fields.values())
+            if path.endswith(("/list", "health")) and not required and path not in NEEDS_A_FILTER:
+                await described(world, path)
+
+
+NEEDS_A_FILTER = {"/access_codes/list", "/access_methods/list", "/events/list"}
+
+
+async def _set_device_warning(tx: Any, workspace_id: str, device_id: str, now: int) -> None:
+    row = await device_store.get(tx, workspace_id, device_id)
+    assert row is not None
+    told = problems.with_issue("[]", "doorward_events_not_followed", "It will not be followed.", now)
+    await device_store.change(tx, row, warnings_json=told)
 
 
 async def _set_account_errors(tx: Any, workspace_id: str, errors: str) -> None:

@@ -118,6 +118,7 @@ def test_devices_stand_in_a_table_with_their_pictures(show: Show, token: str) ->
     page = show("seam-device-table", client_session_token=token)
     expect(page.get_by_text("Device 2")).to_be_visible()
     assert [one.inner_text() for one in page.get_by_text("Locked").all()] == ["Locked"] * 3
+    assert {one.inner_text() for one in page.locator(".seam-device-model").all()} == {"2N IP Verso"}
     picture = page.locator("img").first
     page.wait_for_function("document.querySelector('img').complete")
     assert picture.evaluate("image => image.naturalWidth") > 0

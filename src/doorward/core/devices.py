@@ -118,7 +118,7 @@ def wire(core: Core, seen: SeenDevice, base_url: str) -> wire_types.UnmanagedDev
         if report.time_zone
         else None,
         "errors": _errors(seen),
-        "warnings": problems.wire(row.warnings_json, "warning", is_device_warning=True),
+        "warnings": problems.wire(row.warnings_json, "warning"),
     }
     properties: dict[str, Any] = {
         "online": online,
@@ -126,7 +126,7 @@ def wire(core: Core, seen: SeenDevice, base_url: str) -> wire_types.UnmanagedDev
         "appearance": {"name": row.name},
         "manufacturer": row.manufacturer,
         "model": {
-            "display_name": report.model,
+            "display_name": report.model.removeprefix(f"{maker} "),  # who shows it writes the maker before it
             "manufacturer_display_name": maker,
             "online_access_codes_supported": takes_codes,
             "offline_access_codes_supported": False,
@@ -366,7 +366,7 @@ def issues_of(row: DeviceRow) -> dict[str, Any]:
     """What is wrong with a device, as its events carry it."""
     return {
         "device_errors": problems.wire(row.errors_json, "error", is_device_error=True),
-        "device_warnings": problems.wire(row.warnings_json, "warning", is_device_warning=True),
+        "device_warnings": problems.wire(row.warnings_json, "warning"),
     }
 
 

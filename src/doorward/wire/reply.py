@@ -14,6 +14,17 @@ class Pagination(msgspec.Struct, kw_only=True):
     """The next page as an address; null on the last page."""
 
 
+class ServiceHealth(msgspec.Struct, kw_only=True):
+    """How a part of the server is."""
+
+    service: str
+    """Which part."""
+    status: str
+    """`healthy`; when the part is not, there is no answer but an error."""
+    description: str
+    """How it is, for people."""
+
+
 class Issue(msgspec.Struct, kw_only=True):
     """A standing error or warning as it is stored: `code`, a sentence, and since when."""
 
