@@ -340,7 +340,7 @@ async def request_access_methods(req: Request, p: RequestMethods) -> dict[str, A
 
     async def write(tx: Tx) -> GrantRow:
         row = await grant_progress.get(tx, req.workspace_id, p.access_grant_id)
-        return await rules.add_methods(tx, req.core, req.workspace, row, requests)
+        return await rules.add_methods(tx, req.core, row, requests)
 
     return await _shown(req, await req.write(write))
 

@@ -81,8 +81,9 @@ async def _move(req: Request, p: Move, action_type: str) -> dict[str, Any]:
     if not device.is_lock:
         raise DeviceTypeNotSupported("This device is not a lock.", data={"device_id": p.device_id})
     what = "lock" if action_type == "LOCK_DOOR" else "unlock"
-    req.core.limits.check(what, device.device_id, is_sandbox=bool(req.workspace.is_sandbox))
-    return {"action_attempt": await action_attempts.shown(req, await req.commands.run(device, action_type))}
+    with req.counted(what, device.device_id):
+        attempt = await req.commands.run(device, action_type)
+    return {"action_attempt": await action_attempts.shown(req, attempt)}
 
 
 @route("/locks/lock_door", auth="ACK", returns={"action_attempt": ActionAttempt}, action_type="LOCK_DOOR")

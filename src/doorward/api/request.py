@@ -1,6 +1,7 @@
 """What a handler gets."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -70,6 +71,10 @@ class Request:
         if self.session is not None:
             scope.narrow(where, self.session, **columns)
         self.is_narrowed = True
+
+    def counted(self, what: str, *device_ids: str) -> AbstractContextManager[None]:
+        """As `Limits.counted`, for the caller's devices."""
+        return self.core.limits.counted(what, self.workspace, device_ids)
 
     async def write(self, fn: Callable[Concatenate[Tx, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a rule as one transaction; its result is durable."""

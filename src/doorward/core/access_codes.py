@@ -69,8 +69,6 @@ class Change:
     attempt_for_offline_device: bool = True
     use_backup_access_code_pool: bool | None = None
     prefer_native_scheduling: bool | None = None
-    is_limited: bool = True
-    """It counts among what is asked of the device in a minute."""
 
 
 # ---------------------------------------------------------------- rules
@@ -131,7 +129,6 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Wish) -> tup
         await refuse_duplicate(tx, device, digest, starts_at, ends_at)
     else:
         pin, digest = await pins.random_pin(tx, core, device, report, wish.preferred_code_length)
-    core.limits.check("access_code_create", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     row = new_row(core, device, wish, pin, digest, starts_at, ends_at)
     attempt = await add(tx, core, device, row)
     return row, attempt
@@ -258,8 +255,6 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
         if digest != row.code_hash:
             values |= {"code_sealed": core.vault.seal(wish.code, pins.PIN), "code_hash": digest}
     await refuse_duplicate(tx, device, digest, starts_at, ends_at, but=row.access_code_id)
-    if wish.is_limited:
-        core.limits.check("access_code_update", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     attempt = await actions.start_level(tx, core, device, "UPDATE_ACCESS_CODE", row.access_code_id)
     values = {name: value for name, value in values.items() if getattr(row, name) != value}
     if wish.is_external_modification_allowed is not None:
@@ -326,7 +321,6 @@ async def delete(
     row = await get(tx, workspace_id, access_code_id, device_id)
     device = await device_store.get(tx, workspace_id, row.device_id)
     assert device is not None
-    core.limits.check("access_code_delete", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     attempt = await actions.start_level(tx, core, device, "DELETE_ACCESS_CODE", access_code_id)
     if row.is_wanted:
         await let_go(tx, core, row)

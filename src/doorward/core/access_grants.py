@@ -66,8 +66,7 @@ class Request:
     mode: str
     code: str | None = None
     is_wish: bool = False
-    """One of many that are told at once: a PIN that a door does not take is replaced as one that is in use is, and the
-    limits of devices are not for it."""
+    """One of many that are told at once: a PIN that a door does not take is replaced as one that is in use is."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +120,7 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: GrantWish) -
     )
     await store.add(tx, row, wish.device_ids, wish.space_ids)
     await emit(tx, core, workspace_id, event.AccessGrantCreated(access_grant_id=row.access_grant_id))
-    return await add_methods(tx, core, workspace, row, wish.requests)
+    return await add_methods(tx, core, row, wish.requests)
 
 
 async def _check_key(tx: Tx, workspace_id: str, kind: str, key: str | None) -> None:
@@ -142,9 +141,7 @@ def frame(starts_at: str | None, ends_at: str | None, now: int) -> tuple[int, in
     return start, end
 
 
-async def add_methods(
-    tx: Tx, core: Core, workspace: WorkspaceRow, row: GrantRow, requests: Sequence[Request]
-) -> GrantRow:
+async def add_methods(tx: Tx, core: Core, row: GrantRow, requests: Sequence[Request]) -> GrantRow:
     """Further means of access."""
     await progress.lock(tx, row.workspace_id)
     row = await progress.get(tx, row.workspace_id, row.access_grant_id)
@@ -173,8 +170,6 @@ async def add_methods(
         await store.add_method(tx, method)
         await emit(tx, core, row.workspace_id, event.AccessMethodCreated(**progress.about_method(row, method)))
         for device, report in places:
-            if not request.is_wish:
-                core.limits.check("access_code_create", device.device_id, is_sandbox=bool(workspace.is_sandbox))
             await _add_code(tx, core, row, method, device, report, pin or "")
         row = await _tell_unavailable(tx, core, row, method, refusing, "All doors got another one.")
     await _tell_missing(tx, core, row, missing)
@@ -298,8 +293,7 @@ async def change(
     """Another name, key or time; all codes follow. Raises ApiError, and then none of them does.
 
     Without a name, codes keep the one they have. One that is over now lets go of its codes; one that was over, and is
-    not any more, gets them anew. `is_wish`: a PIN that is in use at the new times is replaced, and the limits of
-    devices are not for it.
+    not any more, gets them anew. `is_wish`: a PIN that is in use at the new times is replaced.
     """
     await progress.lock(tx, row.workspace_id)
     row = await progress.get(tx, row.workspace_id, row.access_grant_id)
@@ -327,7 +321,7 @@ async def change(
             row = await _avoid(tx, core, workspace, row)
         starts_at, ends_at = code_times(core, row)
         for code in await _codes_of(tx, row):
-            asked = Change(access_code_id=code.access_code_id, name=name or None, is_limited=not is_wish)
+            asked = Change(access_code_id=code.access_code_id, name=name or None)
             if has_new_times and ends_at is None:
                 asked = replace(asked, type="ongoing")
             elif has_new_times:
@@ -400,7 +394,7 @@ async def _held(
 
 async def _change_pin(tx: Tx, core: Core, workspace: WorkspaceRow, code_ids: Sequence[str], pin: str) -> None:
     for code_id in code_ids:
-        await codes.change(tx, core, workspace, Change(access_code_id=code_id, code=pin, is_limited=False))
+        await codes.change(tx, core, workspace, Change(access_code_id=code_id, code=pin))
 
 
 async def give_to(tx: Tx, core: Core, row: GrantRow, user_identity_id: str) -> GrantRow:

@@ -146,7 +146,6 @@ async def pull(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: str)
     ready = [one for one in await store.reserve(tx, workspace_id, row.device_id) if one.held_revision == one.revision]
     if not ready:
         raise BackupAccessCodeNotFound(data=about)
-    core.limits.check("access_code_update", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     pulled = await store.change(
         tx,
         ready[0],

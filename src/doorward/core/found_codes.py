@@ -200,7 +200,6 @@ async def take_over(
         raise AccessCodeCannotBeManaged("The device does not tell this access code's PIN.", data=about)
     if row.ends_at is not None and row.ends_at <= now:
         raise AccessCodeCannotBeManaged("This access code's time is over.", data=about)
-    core.limits.check("access_code_update", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     attempt = await actions.start_level(tx, core, device, "CONVERT_ACCESS_CODE_TO_MANAGED", access_code_id)
     allowed = row.is_external_modification_allowed
     if is_external_modification_allowed is not None:
@@ -231,7 +230,6 @@ async def remove(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: st
             "(convert_to_managed with force: true).",
             data={"access_code_id": access_code_id},
         )
-    core.limits.check("access_code_delete", device.device_id, is_sandbox=bool(workspace.is_sandbox))
     attempt = await actions.start_level(tx, core, device, "DELETE_ACCESS_CODE", access_code_id)
     if row.is_wanted:
         values = {"is_wanted": 0, "takes_over": int(TakeOver.UNCLAIMED), "external_sealed": None}

@@ -57,7 +57,6 @@ async def create(
     rows = []
     for device_id in device_ids:
         device, report = places[device_id]
-        core.limits.check("access_code_create", device_id, is_sandbox=bool(workspace.is_sandbox))
         its = await _pin_for(tx, core, places[device_id], pin, (starts_at, ends_at), otherwise)
         if its is None:
             its, _ = await pins.random_pin(tx, core, device, report, wish.preferred_code_length)

@@ -8,6 +8,7 @@ from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import code_state, linked_codes
 from doorward.core.access_codes import Wish
+from doorward.store import access_codes as store
 from doorward.store.access_codes import SeenCode
 from doorward.wire.access_code import AccessCode
 
@@ -57,7 +58,8 @@ async def create_multiple(req: Request, p: CreateMultiple) -> dict[str, Any]:
         prefer_native_scheduling=p.prefer_native_scheduling is not False,
     )
     otherwise = p.behavior_when_code_cannot_be_shared
-    rows = await req.write(linked_codes.create, req.core, req.workspace, wish, p.device_ids, otherwise)
+    with req.counted("access_code_create", *p.device_ids):
+        rows = await req.write(linked_codes.create, req.core, req.workspace, wish, p.device_ids, otherwise)
     return {"access_codes": [code_state.wire(req.core, SeenCode(row)) for row in rows]}
 
 
@@ -77,12 +79,14 @@ class UpdateMultiple(Params):
 @route("/access_codes/update_multiple", auth="ACK", methods=("POST", "PATCH"))
 async def update_multiple(req: Request, p: UpdateMultiple) -> None:
     """Change the name or the times of all access codes with a common key."""
-    await req.write(
-        linked_codes.change,
-        req.core,
-        req.workspace,
-        p.common_code_key,
-        name=p.name,
-        starts_at=p.starts_at,
-        ends_at=p.ends_at,
-    )
+    codes = await store.of_common_key(req.db, req.workspace_id, p.common_code_key)
+    with req.counted("access_code_update", *(row.device_id for row in codes if row.is_wanted)):
+        await req.write(
+            linked_codes.change,
+            req.core,
+            req.workspace,
+            p.common_code_key,
+            name=p.name,
+            starts_at=p.starts_at,
+            ends_at=p.ends_at,
+        )

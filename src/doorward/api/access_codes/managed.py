@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le
 
 from doorward.api import action_attempts, page
-from doorward.api.access_codes.shared import Get, Name, Pin, one, search_for, settled
+from doorward.api.access_codes.shared import Get, Name, Pin, device_of, one, search_for, settled
 from doorward.api.access_grants import ids_of_key
 from doorward.api.params import Cursor, Id, Instant, Params
 from doorward.api.request import Request, one_of
@@ -91,7 +91,8 @@ async def create(req: Request, p: Create) -> dict[str, Any]:
         is_offline_access_code=bool(p.is_offline_access_code or p.use_offline_access_code),
         is_one_time_use=bool(p.is_one_time_use),
     )
-    row, attempt = await req.write(rules.create, req.core, req.workspace, wish)
+    with req.counted("access_code_create", p.device_id):
+        row, attempt = await req.write(rules.create, req.core, req.workspace, wish)
     attempt = await settled(req, attempt, p.sync)
     seen = SeenCode(row)
     if p.sync:
@@ -267,7 +268,9 @@ async def update(req: Request, p: Update) -> dict[str, Any]:
             await grant_progress.code_changed(tx, req.core, row)
         return attempt
 
-    attempt = await settled(req, await req.write(write), p.sync)
+    with req.counted("access_code_update", *await device_of(req, p.access_code_id)):
+        attempt = await req.write(write)
+    attempt = await settled(req, attempt, p.sync)
     return {"action_attempt": await action_attempts.shown(req, attempt)}
 
 
@@ -292,7 +295,8 @@ class Delete(Params):
 )
 async def delete(req: Request, p: Delete) -> dict[str, Any]:
     """Delete an access code: it stays visible as `removing` until the device has let go of it."""
-    attempt = await req.write(rules.delete, req.core, req.workspace, p.access_code_id, p.device_id)
+    with req.counted("access_code_delete", *await device_of(req, p.access_code_id)):
+        attempt = await req.write(rules.delete, req.core, req.workspace, p.access_code_id, p.device_id)
     attempt = await settled(req, attempt, p.sync)
     return {"action_attempt": await action_attempts.shown(req, attempt)}
 
@@ -314,7 +318,8 @@ async def pull_backup_access_code(req: Request, p: Pull) -> dict[str, Any]:
 
     It gets the name and the times of the other. Asked again, the answer is the same code.
     """
-    row = await req.write(backup_pool.pull, req.core, req.workspace, p.access_code_id)
+    with req.counted("access_code_update", *await device_of(req, p.access_code_id)):
+        row = await req.write(backup_pool.pull, req.core, req.workspace, p.access_code_id)
     shown = code_state.wire(req.core, await store.see(req.db, req.workspace_id, row.access_code_id) or SeenCode(row))
     return {"access_code": shown, "backup_access_code": shown}
 

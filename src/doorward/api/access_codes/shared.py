@@ -19,6 +19,12 @@ Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
 Name = Annotated[str, StringConstraints(max_length=255)]
 
 
+async def device_of(req: Request, access_code_id: str) -> list[str]:
+    """The id of a code's device, if there is such a code."""
+    row = await store.get(req.db, req.workspace_id, access_code_id)
+    return [row.device_id] if row is not None else []
+
+
 async def settled(req: Request, attempt: AttemptRow, sync: bool) -> AttemptRow:
     """The attempt; with `sync`, once it has ended or the wait is over."""
     if not sync or attempt.status != "pending":

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from annotated_types import Gt
 
 from doorward.api import action_attempts, page
-from doorward.api.access_codes.shared import Get, one, search_for, settled
+from doorward.api.access_codes.shared import Get, device_of, one, search_for, settled
 from doorward.api.params import Cursor, Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
@@ -93,14 +93,15 @@ class TakeOver(Params):
 
 async def _take_over(req: Request, p: TakeOver) -> AttemptRow:
     allowed = p.is_external_modification_allowed
-    return await req.write(
-        found_codes.take_over,
-        req.core,
-        req.workspace,
-        p.access_code_id,
-        force=p.force,
-        is_external_modification_allowed=p.allow_external_modification if allowed is None else allowed,
-    )
+    with req.counted("access_code_update", *await device_of(req, p.access_code_id)):
+        return await req.write(
+            found_codes.take_over,
+            req.core,
+            req.workspace,
+            p.access_code_id,
+            force=p.force,
+            is_external_modification_allowed=p.allow_external_modification if allowed is None else allowed,
+        )
 
 
 class Convert(TakeOver):
@@ -164,6 +165,7 @@ async def delete_unmanaged(req: Request, p: DeleteUnmanaged) -> dict[str, Any]:
 
     A user who has more than a PIN there (a card, a number to call) keeps all the rest.
     """
-    attempt = await req.write(found_codes.remove, req.core, req.workspace, p.access_code_id)
+    with req.counted("access_code_delete", *await device_of(req, p.access_code_id)):
+        attempt = await req.write(found_codes.remove, req.core, req.workspace, p.access_code_id)
     attempt = await settled(req, attempt, p.sync)
     return {"action_attempt": await action_attempts.shown(req, attempt)}
