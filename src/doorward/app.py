@@ -11,14 +11,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 import doorward.api  # noqa: F401 - fills the table of routes
 from doorward import __version__
+from doorward.api.auth import headers_of
 from doorward.api.dispatch import Api, base_url, failure, respond
 from doorward.clock import Clock
 from doorward.config import Config
@@ -171,6 +173,18 @@ def surfaces(core: Core, api: Api) -> Any:
     return app
 
 
+class Answer(Response):
+    """JSON with the headers that every answer of the API has."""
+
+    def __init__(self, status: int, body: bytes, name: str) -> None:
+        super().__init__(body, status)
+        self.name = name
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        origin = headers_of(scope["headers"]).get(b"origin")
+        await respond(send, scope, self.status_code, bytes(self.body), origin, self.name, {})
+
+
 async def _home(_request: Request) -> Response:
     return HTMLResponse(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Doorward</title>"
@@ -187,7 +201,7 @@ def _openapi(core: Core) -> Any:
 
         base = base_url(core.config.public_url, request.scope, dict(request.scope["headers"]))
         description = await asyncio.to_thread(document, base)  # a quarter of a second, the first time
-        return JSONResponse(description, headers={"access-control-allow-origin": "*"})
+        return Answer(200, msgspec.json.encode(description), request_id())
 
     return serve
 
@@ -215,14 +229,7 @@ async def _telemetry(_request: Request) -> Response:
 
 async def _not_found(request: Request, _exc: Exception) -> Response:
     name = request_id()
-    body = failure(RouteNotFound(f"There is no route {request.method} {request.url.path}"), name)
-    origin = request.headers.get("origin", "").encode() or None
-
-    class Answer(Response):
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await respond(send, scope, 404, body, origin, name, {})
-
-    return Answer()
+    return Answer(404, failure(RouteNotFound(f"There is no route {request.method} {request.url.path}"), name), name)
 
 
 def refuse(text: str) -> NoReturn:

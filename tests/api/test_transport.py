@@ -79,7 +79,7 @@ async def test_a_read_takes_its_parameters_from_query_and_body(world: World, met
 
 
 async def test_an_empty_body_is_no_parameters(world: World) -> None:
-    for body in (b"", b"{}", b"null", b'""'):
+    for body in (b"", b" \r\n", b"{}", b"null", b'""'):
         reply = await world.raw("/devices/list", body, headers={"content-type": "application/json"})
         assert reply.status == 200, body
     for body in (b"[]", b"3", b'"text"', b"true"):
@@ -133,8 +133,20 @@ async def test_headers_with_empty_values_count_as_absent(world: World) -> None:
     assert (await world.raw("/devices/list", {}, headers=empty)).status == 200
     reply = await world.raw("/devices/list", {}, key="", headers={**empty, "authorization": ""})
     assert (reply.status, reply.error["type"]) == (401, "unauthorized")
+    for nothing in ("", " ", "Bearer", "Bearer "):
+        reply = await world.raw(
+            "/devices/list", {}, key="", headers={"authorization": nothing, "seam-api-key": world.key}
+        )
+        assert reply.status == 200, nothing
     bearer = {"authorization": f"Basic {world.key}"}
     assert (await world.raw("/devices/list", {}, key="", headers=bearer)).status == 401
+
+
+async def test_an_empty_header_takes_nothing_away_from_another_of_its_name(world: World) -> None:
+    sent = [(b"authorization", f"Bearer {world.key}".encode())]
+    for nothing in (b"", b"Bearer", b"Bearer "):
+        for lines in ([*sent, (b"authorization", nothing)], [(b"authorization", nothing), *sent]):
+            assert (await request(world.app, "GET", "/devices/list", lines=lines)).status == 200, lines
 
 
 async def test_a_personal_access_token_needs_a_workspace_that_exists(world: World) -> None:
@@ -166,7 +178,7 @@ async def test_browsers_are_let_in(world: World) -> None:
         )
     reply = await world.raw("/devices/list", {})
     assert reply.headers["access-control-allow-origin"] == "*"
-    assert reply.headers["access-control-expose-headers"] == "seam-request-id"
+    assert reply.headers["access-control-expose-headers"] == "seam-request-id, retry-after"
 
 
 async def test_what_is_documented_and_not_served_is_501_and_what_is_unknown_404(world: World) -> None:
@@ -289,6 +301,14 @@ async def test_another_workspaces_things_do_not_exist(world: World) -> None:
     assert (await other.call("/locks/list"))["locks"] == []
 
     assert await world.events() == before, "nothing happened"
+
+
+async def test_the_description_of_the_api_has_the_headers_of_every_answer(world: World) -> None:
+    reply = await world.raw("/openapi.json", method="GET", key="", headers={"origin": "https://app.example.com"})
+    assert (reply.status, reply.json["openapi"]) == (200, "3.0.0")
+    assert reply.headers["seam-request-id"].startswith("request")
+    assert reply.headers["access-control-allow-origin"] == "https://app.example.com"
+    assert reply.headers["content-type"] == "application/json; charset=utf-8"
 
 
 async def test_health_needs_no_key(world: World) -> None:

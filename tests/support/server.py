@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,8 +74,9 @@ async def request(
     query: str = "",
     body: bytes | list[bytes] = b"",
     headers: Mapping[str, str] | None = None,
+    lines: Sequence[tuple[bytes, bytes]] = (),
 ) -> Reply:
-    """One HTTP request over ASGI."""
+    """One HTTP request over ASGI. `lines`: headers as they are, of which several may have one name."""
     chunks = list(body) if isinstance(body, list) else [body]
     scope = {
         "type": "http",
@@ -89,7 +90,8 @@ async def request(
         "root_path": "",
         "headers": [
             (n.lower().encode(), v.encode("latin-1")) for n, v in {"host": "door.test", **(headers or {})}.items()
-        ],
+        ]
+        + list(lines),
         "client": ("127.0.0.1", 5000),
         "server": ("127.0.0.1", 8080),
     }

@@ -7,7 +7,7 @@ from annotated_types import Gt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doorward.api.params import MOST_ITEMS, NULL, Checker, Id, Instant, Metadata, Params
+from doorward.api.params import MOST_ITEMS, NULL, Checker, Form, Id, Instant, Metadata, Params
 from doorward.errors import InvalidInput
 
 
@@ -16,6 +16,8 @@ class Example(Params):
 
     device_id: Id
     """A device."""
+    code: Annotated[str, Form(r"^[0-9]{4}$", "Must be 4 digits")] | None = None
+    """A PIN."""
     device_ids: list[Id] | None = None
     """Devices."""
     limit: Annotated[int, Gt(0)] = 500
@@ -117,6 +119,9 @@ def test_values_never_stand_in_the_answer() -> None:
             f'Array must contain at most {MOST_ITEMS} element(s) for "device_ids"',
         ),
         ({"custom_metadata": []}, 'Expected object, received array for "custom_metadata"'),
+        ({"code": "12"}, 'Must be 4 digits for "code"'),
+        ({"code": "1234\n"}, 'Must be 4 digits for "code"'),
+        ({"code": 1234}, 'Expected string, received number for "code"'),
         ({"starts_at": 5}, 'Expected string, received number for "starts_at"'),
         ({"starts_at": "9999-12-31T23:59:59-01:00"}, 'Invalid date for "starts_at"'),
     ],

@@ -83,6 +83,7 @@ def test_the_strict_dialect_is_read_as_current_sdks_write_it(text: str, expected
         ("name=%FF", {"name": "\ufffd"}),
         ("_strict=false&device_ids=a,b", {"device_ids": ["a", "b"]}),
         ("unknown=1&name=x", {"name": "x"}),
+        ("unknown=1&unknown[]=2&name=x", {"name": "x"}),
         ("", {}),
         ("&&", {}),
     ],

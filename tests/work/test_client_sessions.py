@@ -215,6 +215,7 @@ async def test_a_publishable_key_makes_empty_sessions(tmp_path: Path, database_u
         for status, kind, reply in (
             (403, "publishable_keys_must_create_empty_client_sessions", await ask(connected_account_ids=[account_id])),
             (400, "publishable_key_requires_user_identifier_key", await ask(headers={PUBLISHABLE: key})),
+            (400, "invalid_input", await ask(headers={PUBLISHABLE: key, USER: "j" * 129})),
             (400, "publishable_key_header_required", await ask(headers={USER: "jane"})),
             (401, "unauthorized", await ask(headers={})),
             (401, "invalid_publishable_key", await ask(headers={PUBLISHABLE: world.key, USER: "jane"})),

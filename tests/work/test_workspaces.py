@@ -38,7 +38,14 @@ async def test_a_token_makes_a_workspace(tmp_path: Path, database_url: str | Non
         assert (await world.raw("/devices/list", {}, key=key, headers=headers)).json["devices"] == []
         assert (await world.raw("/workspaces/create", {"name": "No"})).status == 401
         bad = {"name": "Bad", "connect_webview_customization": {"primary_button_color": "red; }"}}
-        assert (await world.raw("/workspaces/create", bad, key=key)).status == 400
+        refused = await world.raw("/workspaces/create", bad, key=key)
+        assert (refused.status, refused.error["message"]) == (
+            400,
+            'Must be a colour such as #0055aa for "connect_webview_customization.primary_button_color"',
+        )
+        # Without a name for end users they see its own.
+        plain = (await world.raw("/workspaces/create", {"name": "Plain"}, key=key)).json["workspace"]
+        assert (plain["connect_partner_name"], plain["company_name"]) == ("Plain", "Plain")
 
 
 async def test_a_workspace_is_changed_and_its_webviews_follow(tmp_path: Path, database_url: str | None) -> None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import page, related
 from doorward.api.absent import empty
-from doorward.api.params import NULL, Cursor, Id, Instant, Params
+from doorward.api.params import NULL, Cursor, Form, Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.api.user_identities import Person
@@ -36,7 +36,7 @@ Related = Literal[
 ]
 RELATED: tuple[str, ...] = get_args(Related)
 Name = Annotated[str, StringConstraints(max_length=255)]
-Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,9}$")]
+Code = Annotated[str, Form(r"^[0-9]{4,9}$", "Must be 4 to 9 digits")]
 
 
 class Requested(BaseModel):

@@ -52,7 +52,7 @@ async def _wish(req: Request, p: Grant) -> Wish:
     if len(identities) > 1:
         raise InvalidInput.of("user_identity_ids", "A session acts for one user identity")
     wish = Wish(
-        user_identifier_key=p.user_identifier_key or req.user,
+        user_identifier_key=p.user_identifier_key,
         user_identity_id=identities[0] if identities else None,
         connected_account_ids=p.connected_account_ids,
         connect_webview_ids=p.connect_webview_ids,

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from doorward.api import page
-from doorward.api.params import Cursor, Id, Metadata, Params
+from doorward.api.params import Cursor, Form, Id, Metadata, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import webviews
@@ -50,7 +50,9 @@ def _redirect(url: str) -> str:
 
 
 Redirect = Annotated[str, StringConstraints(max_length=2048), AfterValidator(_redirect)]
-ProviderKey = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z0-9_]+$")]
+ProviderKey = Annotated[
+    str, StringConstraints(min_length=1, max_length=64), Form(r"^[a-z0-9_]*$", "Must be small letters, digits and _")
+]
 
 
 class Create(Params):

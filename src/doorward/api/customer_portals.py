@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import StringConstraints
 
 from doorward.api.customers import BOOKINGS, PLACES, Push, data_of
-from doorward.api.params import Id, Params, Part
+from doorward.api.params import Form, Id, Params, Part
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import portals
@@ -104,7 +104,7 @@ class Features(Part):
 class Filter(Part):
     """What metadata must be."""
 
-    field: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z_]\w*$", max_length=40)]
+    field: Annotated[str, StringConstraints(max_length=40), Form(r"^[a-zA-Z_]\w*$", "Must be a name")]
     """Its key."""
     operation: Literal["="]
     """How it is compared."""

@@ -17,7 +17,7 @@ import structlog
 
 from doorward import ids
 from doorward.api import scope as scopes
-from doorward.api.auth import Authenticator, user_of
+from doorward.api.auth import Authenticator, headers_of, user_of
 from doorward.api.commands import Commands
 from doorward.api.query import parse_query
 from doorward.api.request import Caller, Request
@@ -46,10 +46,12 @@ CORS_HEADERS = (
     b"seam-sdk-version, seam-publishable-key, seam-client-session-token, client-session-token, seam-api-key, "
     b"seam-user-identifier-key, user-identifier-key"
 )
+BLANKS = b" \t\r\n"
+"""What JSON takes no notice of: a body of nothing else is empty."""
 JSON = "application/json; charset=utf-8"
 ALWAYS = (
     (b"access-control-allow-credentials", b"true"),
-    (b"access-control-expose-headers", b"seam-request-id"),
+    (b"access-control-expose-headers", b"seam-request-id, retry-after"),
 )
 NOBODY = Caller("", None)
 _encoder = msgspec.json.Encoder()
@@ -74,7 +76,7 @@ class Api:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request_id = ids.request_id()
-        headers = dict(scope["headers"])
+        headers = headers_of(scope["headers"])
         extra: Mapping[str, str] = {}
         media_type = JSON
         body: bytes | File
@@ -105,9 +107,8 @@ class Api:
         if route.handler is None:
             raise NotImplementedYet(f"Doorward does not serve {route.path} yet. See its coverage page.")
         values = await self._values(route, scope, headers, receive)
-        user = user_of(headers) if "P" in route.auth else None
         base = base_url(self._core.config.public_url, scope, headers)
-        reply = await self.perform(route, caller, values, base, verb=method, user=user)
+        reply = await self.perform(route, caller, values, base, verb=method)
         if isinstance(reply, File):
             return reply
         return _encoder.encode({**reply, "ok": True} if reply else {"ok": True})
@@ -120,7 +121,6 @@ class Api:
         base: str,
         *,
         verb: str = "POST",
-        user: str | None = None,
     ) -> Mapping[str, Any] | File | None:
         """What a route answers to a caller who may call it; `base` is this server's address. Raises ApiError."""
         assert route.handler is not None
@@ -133,7 +133,6 @@ class Api:
             path=route.path,
             values=route.check.meant(values),
             verb=verb,
-            user=user,
         )
         if caller.session is not None and not route.is_list:
             await scopes.guard(self._core.db.read, caller.session, request.values)
@@ -153,8 +152,8 @@ class Api:
 
     @staticmethod
     async def _values(route: Route, scope: Any, headers: Mapping[bytes, bytes], receive: Any) -> dict[str, Any]:
-        """Query string and body, merged; the body wins."""
-        body = await read_body(receive)
+        """Query string and body, merged; the body wins. Whom a browser acts for may stand in a header."""
+        body = (await read_body(receive)).strip(BLANKS)
         values: dict[str, Any] = {}
         if query := scope["query_string"]:
             values = parse_query(query.decode("latin-1"), route.check.shapes)
@@ -165,6 +164,8 @@ class Api:
                     f'{scope["method"]} requests must have a Content-Type header with "application/json"'
                 )
             values |= decode_object(body)
+        if "P" in route.auth and values.get("user_identifier_key") is None and (user := user_of(headers)) is not None:
+            values["user_identifier_key"] = user
         try:
             if _has_nul(values):
                 raise InvalidInput("Text may not contain NUL characters")

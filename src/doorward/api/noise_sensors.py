@@ -7,7 +7,7 @@ from pydantic import StringConstraints
 
 from doorward.api import devices
 from doorward.api.absent import empty, no_such, other_kind
-from doorward.api.params import Id, Params
+from doorward.api.params import Form, Id, Params
 from doorward.wire.absent import NoiseThreshold
 from doorward.wire.action_attempt import ActionAttempt
 from doorward.wire.device import Device
@@ -15,7 +15,11 @@ from doorward.wire.device_type import NoiseSensorMaker, NoiseSensorType
 
 KIND = "noise sensor"
 THRESHOLDS = "/noise_sensors/noise_thresholds"
-Daily = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\[[^\[\]]+\])?$", max_length=80)]
+Daily = Annotated[
+    str,
+    StringConstraints(max_length=80),
+    Form(r"^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\[[^\[\]]+\])?$", "Must be a time such as 22:00:00[Europe/Berlin]"),
+]
 
 
 class OneSensor(Params):

@@ -4,14 +4,25 @@ Every problem of a request is reported, not only the first one; that is what Pyd
 Seam's SDKs show their users.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from annotated_types import MinLen
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    ValidationError,
+)
+from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from doorward.api.query import TEXT, Shape
 from doorward.errors import InvalidInput
@@ -30,6 +41,26 @@ Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 
 Cursor = Annotated[str, NULL]
 """Where a page ended; null: at the beginning."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a text looks like."""
+
+    pattern: str
+    told: str
+    """Said of a text that looks otherwise: an expression means nothing to most people."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}
+
+    def _check(self, text: str) -> str:
+        if re.fullmatch(self.pattern, text) is None:
+            raise PydanticCustomError("form", "{told}", {"told": self.told})
+        return text
 
 
 def _instant(text: str) -> str:

@@ -69,7 +69,7 @@ def parse_query(text: str, shapes: Mapping[str, Shape]) -> dict[str, Any]:
         else:
             plain.setdefault(name, []).append(value)
     for name in bracketed:
-        if name in plain:
+        if name in plain and name in shapes:
             raise _fail(name, "is given both with and without brackets")
 
     result: dict[str, Any] = {}

@@ -43,8 +43,6 @@ class Request:
     values: dict[str, Any]
     """The parameters as they were sent."""
     verb: str = "POST"
-    user: str | None = None
-    """Whom a browser says that it acts for: a header."""
     is_narrowed: bool = False
     """A list was cut down to what the client session may see."""
 

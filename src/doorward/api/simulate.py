@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
-from pydantic import StringConstraints
-
-from doorward.api.params import Id, Params
+from doorward.api.params import Form, Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import accounts, actions, devices, problems
@@ -148,7 +146,7 @@ async def paid_subscription(req: Request, p: Subscription) -> None:
 class CodeEntry(OneDevice):
     """Parameters of keypad_code_entry."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}$")]
+    code: Annotated[str, Form(r"^[0-9]{1,12}$", "Must be 1 to 12 digits")]
     """What is typed."""
 
 

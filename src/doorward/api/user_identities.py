@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import page, related
 from doorward.api.absent import empty
-from doorward.api.params import NULL, Cursor, Id, Instant, Params
+from doorward.api.params import NULL, Cursor, Form, Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import user_identities as rules
@@ -26,8 +26,8 @@ from doorward.wire.user_identity import UserIdentity
 PAGE = 500
 Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-Email = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
-Phone = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{4,14}$")]
+Email = Annotated[str, StringConstraints(max_length=320), Form(r"^[^@\s]+@[^@\s]+$", "Invalid email")]
+Phone = Annotated[str, Form(r"^\+[1-9][0-9]{4,14}$", "Must be a number such as +15551234567")]
 
 
 class Person(BaseModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import action_attempts
-from doorward.api.params import NULL, NoParams, Params
+from doorward.api.params import NULL, Form, NoParams, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import workspaces
@@ -33,7 +33,7 @@ async def list_(req: Request, _p: NoParams) -> dict[str, Any]:
 
 
 WorkspaceName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-Colour = Annotated[str, StringConstraints(pattern=r"^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$")]
+Colour = Annotated[str, Form(r"^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", "Must be a colour such as #0055aa")]
 Message = Annotated[str, StringConstraints(max_length=1_000)]
 
 

@@ -185,7 +185,7 @@ def wire(core: Core, row: WorkspaceRow) -> Workspace:
         is_suspended=False,
         is_publishable_key_auth_enabled=bool(row.is_publishable_key_auth_enabled),
         publishable_key=row.publishable_key if row.publishable_key is not None else UNSET,
-        connect_partner_name=row.connect_partner_name,
+        connect_partner_name=partner_name(row),
         company_name=partner_name(row),
         connect_webview_customization=msgspec.json.decode(row.customization_json),
     )

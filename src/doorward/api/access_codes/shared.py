@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from doorward.api.params import Id, Params
+from doorward.api.params import Form, Id, Params
 from doorward.api.request import Request
 from doorward.core import actions, pins
 from doorward.errors import AccessCodeNotFound, InvalidInput
@@ -15,7 +15,7 @@ from doorward.store.db import Where, like
 from doorward.store.finding import LONGEST
 from doorward.store.search import folded
 
-Pin = Annotated[str, StringConstraints(pattern=r"^[0-9]{4,12}$")]
+Pin = Annotated[str, Form(r"^[0-9]{4,12}$", "Must be 4 to 12 digits")]
 Name = Annotated[str, StringConstraints(max_length=255)]
 
 

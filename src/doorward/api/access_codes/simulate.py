@@ -2,10 +2,8 @@
 
 from typing import Annotated, Any
 
-from pydantic import StringConstraints
-
 from doorward.api.access_codes.shared import Name
-from doorward.api.params import Id, Params
+from doorward.api.params import Form, Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import access_codes as rules
@@ -24,7 +22,7 @@ WAIT_S = 10.0
 class CreateUnmanaged(Params):
     """Parameters of create_unmanaged_access_code."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^[0-9]{4,8}$")]
+    code: Annotated[str, Form(r"^[0-9]{4,8}$", "Must be 4 to 8 digits")]
     """Its PIN."""
     device_id: Id
     """The device."""
