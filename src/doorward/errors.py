@@ -161,6 +161,12 @@ class ClientSessionAlreadyExists(BadRequest):
     type = "client_session_token_already_exists"
 
 
+class SessionsUserIdentityNotFound(BadRequest):
+    """There is no user identity for the client session to act for."""
+
+    type = "user_identity_not_found"
+
+
 class InvalidClientSessionToken(BadRequest):
     """This is not a client session token."""
 

@@ -270,3 +270,125 @@ async def test_lists_of_a_user_have_what_the_user_sees(tmp_path: Path, database_
                 assert len(listed) == count, (user, key)
         codes = await world.call("/access_codes/list", device_id=world.devices[0], user_identifier_key="jane")
         assert codes["access_codes"] == []
+
+
+MONTH_MS = 30 * 86_400_000
+
+
+async def by_key(world: World, key: str, path: str = GET_OR_CREATE, method: str = "POST", **body: Any) -> Any:
+    """What a browser with the publishable key is answered."""
+    headers = {PUBLISHABLE: key, USER: "jane"}
+    return await world.raw(path, body, method=method, key="", headers=headers)
+
+
+@pytest.mark.parametrize("gift", ["an end", "an account", "a webview", "a customer", "a person", "an account later"])
+async def test_a_publishable_key_gives_no_more_time_to_what_an_api_key_gave(
+    tmp_path: Path, database_url: str | None, gift: str
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        webview_id = await world.connect()
+        account = {"connected_account_ids": [(await world.device())["connected_account_id"]]}
+        person = (await world.call("/user_identities/create", full_name="Jane"))["user_identity"]
+        given: dict[str, Any] = {
+            "an end": {},
+            "an account": account,
+            "a webview": {"connect_webview_ids": [webview_id]},
+            "a customer": {"customer_key": "hotel"},
+            "a person": {"user_identity_id": person["user_identity_id"]},
+            "an account later": {},
+        }[gift]
+        key = await publishable(world)
+        if gift == "an account later":
+            session = (await by_key(world, key, expires_at=iso(world.clock.now() + 60_000))).json["client_session"]
+            about = {"client_session_id": session["client_session_id"]}
+            session = (await world.call("/client_sessions/grant_access", **about, **account))["client_session"]
+        else:
+            end = iso(world.clock.now() + 60_000)
+            session = await made(world, user_identifier_key="jane", expires_at=end, **given)
+        for path, method in ((GET_OR_CREATE, "POST"), (CREATE, "PUT")):
+            for later in (3_600_000, 1_000):
+                reply = await by_key(world, key, path, method, expires_at=iso(world.clock.now() + later))
+                assert reply.json["client_session"] == session
+        await world.clock.advance(60)
+        for path, method in ((GET_OR_CREATE, "POST"), (CREATE, "PUT"), (CREATE, "POST")):
+            for body in ({}, {"expires_at": iso(world.clock.now() + 3_600_000)}):
+                reply = await by_key(world, key, path, method, **body)
+                assert (reply.status, reply.error["type"]) == (401, "client_session_expired")
+        await refused(world, session["token"], 401, "client_session_expired")
+        assert len((await world.call("/client_sessions/list"))["client_sessions"]) == 1
+        # The application renews it, and the browser gets it again.
+        again = (await world.call(GET_OR_CREATE, user_identifier_key="jane"))["client_session"]
+        assert again["client_session_id"] == session["client_session_id"]
+        assert (await by_key(world, key)).json["client_session"] == again
+
+
+async def test_a_publishable_key_renews_what_its_user_has_connected(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        key = await publishable(world)
+        for far in ("2099-01-01T00:00:00Z", iso(world.clock.now() + MONTH_MS + 1_000)):
+            reply = await by_key(world, key, expires_at=far)
+            assert (reply.status, reply.error["message"]) == (
+                400,
+                'Must be within 30 days with a publishable key for "expires_at"',
+            )
+        session = (await by_key(world, key, expires_at=iso(world.clock.now() + 60_000))).json["client_session"]
+        body = {"accepted_providers": ["my_2n"]}
+        view = (await world.raw("/connect_webviews/create", body, key=session["token"])).json["connect_webview"]
+        await world.connect(webview_id=view["connect_webview_id"])
+        longer = iso(world.clock.now() + 3_600_000)
+        assert (await by_key(world, key, expires_at=longer)).json["client_session"]["expires_at"] == longer
+        await world.clock.advance(3_600)
+        again = (await by_key(world, key)).json["client_session"]
+        assert (again["client_session_id"], again["device_count"]) == (session["client_session_id"], 1)
+        assert again["token"] != session["token"]
+        assert again["expires_at"] == iso(world.clock.now() + MONTH_MS)
+
+
+async def test_a_session_that_has_run_out_is_renewed_by_post_too(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        account_id = (await world.device())["connected_account_id"]
+        end = iso(world.clock.now() + 60_000)
+        body = {"user_identifier_key": "jane", "connected_account_ids": [account_id]}
+        first = await made(world, **body, expires_at=end)
+        await world.fail(CREATE, 400, "client_session_token_already_exists", user_identifier_key="jane")
+        await world.clock.advance(60)
+        again = await made(world, user_identifier_key="jane")
+        assert (again["client_session_id"], again["connected_account_ids"]) == (
+            first["client_session_id"],
+            [account_id],
+        )
+        assert again["token"] != first["token"]
+        assert await seen(world, again, "/devices/list", "devices") == world.devices
+        await world.fail(CREATE, 400, "client_session_token_already_exists", user_identifier_key="jane")
+        assert (await world.call("/client_sessions/list"))["client_sessions"] == [again]
+
+
+async def test_a_session_acts_for_a_person_of_its_workspace(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        other = await new_workspace(world, "Other")
+        theirs = (await other.call("/user_identities/create", full_name="John"))["user_identity"]["user_identity_id"]
+        session = await made(world, user_identifier_key="jane")
+        about = {"client_session_id": session["client_session_id"]}
+        for nobody in ("nobody", theirs):
+            for named in ({"user_identity_id": nobody}, {"user_identity_ids": [nobody]}):
+                for path, body in (
+                    (CREATE, {}),
+                    (CREATE, {"user_identifier_key": "john"}),
+                    (GET_OR_CREATE, {}),
+                    (GET_OR_CREATE, {"user_identifier_key": "jane"}),
+                    ("/client_sessions/grant_access", about),
+                ):
+                    error = await world.fail(path, 400, "user_identity_not_found", **body, **named)
+                    assert error["data"] == {"user_identity_id": nobody}
+        assert (await world.call("/client_sessions/list"))["client_sessions"] == [session]
+        # Of people who were merged, the one who is left.
+        jane, jill = [
+            (await world.call("/user_identities/create", full_name=name))["user_identity"]["user_identity_id"]
+            for name in ("Jane", "Jill")
+        ]
+        await world.call("/user_identities/merge", user_identity_id=jane, merged_user_identity_ids=[jill])
+        made_for = await made(world, user_identity_id=jill)
+        assert made_for["user_identity_id"] == jane
+        for named in ({"user_identity_id": jane}, {"user_identity_ids": [jill]}):
+            assert (await world.call(GET_OR_CREATE, **named))["client_session"] == made_for

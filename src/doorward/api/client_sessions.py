@@ -34,7 +34,7 @@ class GetOrCreate(Grant):
     """Parameters of get_or_create."""
 
     expires_at: Instant | None = None
-    """From then on its token is refused; without it, in 30 days."""
+    """From then on its token is refused; without it, in 30 days. With a publishable key not later than that."""
 
 
 class Create(GetOrCreate):
@@ -58,8 +58,9 @@ async def _wish(req: Request, p: Grant) -> Wish:
         connect_webview_ids=p.connect_webview_ids,
         customer_key=(p.customer_key or p.customer_id) if isinstance(p, Create) else None,
         expires_at=time.parse(p.expires_at) if isinstance(p, GetOrCreate) and p.expires_at else None,
+        is_public=req.caller.letters == "P",
     )
-    if req.caller.letters == "P":
+    if wish.is_public:
         if wish.user_identifier_key is None:
             raise PublishableKeyNeedsUser
         if identities or wish.connected_account_ids or wish.connect_webview_ids or wish.customer_key is not None:

@@ -8,14 +8,21 @@ given to a session is rows, not a part of the token: it holds from the next requ
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from msgspec import UNSET
 
-from doorward.core import accounts, webviews
+from doorward.core import accounts, user_identities, webviews
 from doorward.core.context import Core
 from doorward.core.events import emit
-from doorward.errors import ClientSessionAlreadyExists, InvalidInput, NoSuchClientSession
+from doorward.errors import (
+    ClientSessionAlreadyExists,
+    ClientSessionExpired,
+    InvalidInput,
+    NoSuchClientSession,
+    SessionsUserIdentityNotFound,
+    UserIdentityNotFound,
+)
 from doorward.ids import Token, new_client_session_token, new_id
 from doorward.store import client_sessions as store
 from doorward.store.client_sessions import SessionRow
@@ -42,16 +49,27 @@ class Wish:
     portal_json: str | None = None
     """What its portal shows, if it is one."""
     is_read_only: bool = False
+    is_public: bool = False
+    """It is asked for with a publishable key, which is no secret."""
+
+    @property
+    def binds(self) -> bool:
+        """The application gives something."""
+        named = (self.customer_key, self.user_identity_id, self.expires_at)
+        is_anything = self.connected_account_ids or self.connect_webview_ids or any(one is not None for one in named)
+        return bool(is_anything) and not self.is_public
 
 
 async def create(tx: Tx, core: Core, workspace_id: str, wish: Wish, *, is_again: bool) -> SessionRow:
-    """A new session. The user's own, if there is one and it `is_again`; else raises ClientSessionAlreadyExists."""
+    """A new session; of a user whose session has run out, that one. One that lives is the answer when it `is_again`;
+    else raises ClientSessionAlreadyExists."""
+    wish = await _of_somebody(tx, workspace_id, wish)
     if wish.user_identifier_key is not None:
         await tx.lock("client_session", workspace_id, wish.user_identifier_key)
         row = await store.of_user(tx, workspace_id, wish.user_identifier_key)
-        if row is not None and is_again:
+        if row is not None and (is_again or row.expires_at <= core.clock.now()):
             return await _renew(tx, core, row, wish)
-        if row is not None and row.expires_at > core.clock.now():
+        if row is not None:
             raise ClientSessionAlreadyExists(data={"client_session_id": row.client_session_id})
     return await _make(tx, core, workspace_id, wish)
 
@@ -60,12 +78,24 @@ async def get_or_create(tx: Tx, core: Core, workspace_id: str, wish: Wish) -> Se
     """The session of a user, or of a user identity, with what is given to it now; else a new one."""
     if wish.user_identifier_key is not None:
         return await create(tx, core, workspace_id, wish, is_again=True)
+    wish = await _of_somebody(tx, workspace_id, wish)
     if wish.user_identity_id is not None:
         await tx.lock("client_session_of_identity", workspace_id, wish.user_identity_id)
         row = await store.of_identity(tx, workspace_id, wish.user_identity_id)
         if row is not None:
             return await _renew(tx, core, row, wish)
     return await _make(tx, core, workspace_id, wish)
+
+
+async def _of_somebody(tx: Tx, workspace_id: str, wish: Wish) -> Wish:
+    """The wish, with the person that a merged user identity is now. Raises SessionsUserIdentityNotFound."""
+    if wish.user_identity_id is None:
+        return wish
+    try:
+        person = await user_identities.get(tx, workspace_id, wish.user_identity_id)
+    except UserIdentityNotFound as exc:
+        raise SessionsUserIdentityNotFound(data=exc.data) from None
+    return replace(wish, user_identity_id=person.user_identity_id)
 
 
 async def _make(tx: Tx, core: Core, workspace_id: str, wish: Wish) -> SessionRow:
@@ -81,9 +111,10 @@ async def _make(tx: Tx, core: Core, workspace_id: str, wish: Wish) -> SessionRow
         user_identity_id=wish.user_identity_id,
         portal_json=wish.portal_json,
         is_read_only=int(wish.is_read_only),
-        expires_at=_end(core, wish.expires_at),
+        expires_at=_end(core, wish),
         revoked_at=None,
         created_at=now,
+        is_bound=int(wish.binds),
     )
     await store.add(tx, row)
     await _grant(tx, row, wish)
@@ -92,14 +123,17 @@ async def _make(tx: Tx, core: Core, workspace_id: str, wish: Wish) -> SessionRow
 
 async def _renew(tx: Tx, core: Core, row: SessionRow, wish: Wish) -> SessionRow:
     """An existing session, with what is given to it now. One that has run out gets a new token: the old one stays as
-    dead as it is, and what the user has connected is there again."""
-    values: dict[str, object] = {}
-    if row.expires_at <= core.clock.now():
+    dead as it is, and what the user has connected is there again. Raises ClientSessionExpired where only an API key may
+    renew it."""
+    values: dict[str, object] = {"is_bound": 1} if wish.binds else {}
+    is_over, keeps_its_end = row.expires_at <= core.clock.now(), wish.is_public and row.is_bound
+    if is_over and keeps_its_end:
+        raise ClientSessionExpired("This user's client session has expired. Only an API key can renew it.")
+    if is_over:
         token: Token = new_client_session_token()
-        values = {"short": token.short, "hash": token.hash, "token_sealed": core.vault.seal(token.text, TOKEN)}
-        values["expires_at"] = _end(core, wish.expires_at)
-    elif wish.expires_at is not None:
-        values["expires_at"] = _end(core, wish.expires_at)
+        values |= {"short": token.short, "hash": token.hash, "token_sealed": core.vault.seal(token.text, TOKEN)}
+    if is_over or (wish.expires_at is not None and not keeps_its_end):
+        values["expires_at"] = _end(core, wish)
     if wish.user_identity_id is not None:
         values["user_identity_id"] = wish.user_identity_id
     if wish.customer_key is not None:
@@ -111,11 +145,16 @@ async def _renew(tx: Tx, core: Core, row: SessionRow, wish: Wish) -> SessionRow:
     return row
 
 
-def _end(core: Core, expires_at: int | None) -> int:
+def _end(core: Core, wish: Wish) -> int:
     now = core.clock.now()
-    if expires_at is not None and expires_at <= now:
+    usual = now + LIFETIME_MS
+    if wish.expires_at is None:
+        return usual
+    if wish.expires_at <= now:
         raise InvalidInput.of("expires_at", "Must be in the future")
-    return now + LIFETIME_MS if expires_at is None else expires_at
+    if wish.is_public and wish.expires_at > usual:
+        raise InvalidInput.of("expires_at", "Must be within 30 days with a publishable key")
+    return wish.expires_at
 
 
 async def _grant(tx: Tx, row: SessionRow, wish: Wish) -> None:
@@ -148,8 +187,12 @@ async def of_user(read: Reader, workspace_id: str, user_identifier_key: str) -> 
 
 async def grant_access(tx: Tx, core: Core, row: SessionRow, wish: Wish) -> SessionRow:
     """Let a session see more."""
+    wish = await _of_somebody(tx, row.workspace_id, wish)
+    values: dict[str, object] = {"is_bound": 1} if wish.binds else {}
     if wish.user_identity_id is not None:
-        row = await store.change(tx, row, user_identity_id=wish.user_identity_id)
+        values["user_identity_id"] = wish.user_identity_id
+    if values:
+        row = await store.change(tx, row, **values)
         tx.after_commit(core.callers.forget)
     await _grant(tx, row, wish)
     return row

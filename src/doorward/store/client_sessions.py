@@ -25,6 +25,8 @@ class SessionRow(msgspec.Struct, frozen=True):
     expires_at: int
     revoked_at: int | None
     created_at: int
+    is_bound: int
+    """An API key has given it something, or its end: a publishable key gives it no more time."""
 
 
 _SELECT = f"SELECT {columns(SessionRow)} FROM client_sessions"
