@@ -1,5 +1,6 @@
 """Workspaces: made, changed, and brought back to their beginning."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,27 @@ async def test_a_reset_while_everything_is_under_way_leaves_nothing_behind(
         await world.pass_time(120, step=5)
         assert await world.events() == []
         assert (await world.call("/access_codes/list", device_id=world.devices[0]))["access_codes"] == []
+
+
+async def test_two_resets_at_once_both_end_well(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        replies = await asyncio.gather(*(world.raw(RESET, {}) for _ in range(3)))
+        for reply in replies:
+            assert (reply.status, reply.json["action_attempt"]["status"]) == (200, "success"), reply
+        assert (await world.call("/devices/list"))["devices"] == []
+        # The next one leaves nothing of them.
+        last = (await world.call(RESET))["action_attempt"]
+        assert (await world.call("/action_attempts/list"))["action_attempts"] == [last]
+
+
+async def test_a_reset_ends_client_sessions_at_once(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        session = (await world.call("/client_sessions/create", customer_key="hotel"))["client_session"]
+        assert (await world.raw("/devices/list", {}, key=session["token"])).status == 200
+        await world.call(RESET)
+        reply = await world.raw("/devices/list", {}, key=session["token"])
+        assert (reply.status, reply.error["type"]) == (401, "client_session_not_found")
 
 
 @pytest.mark.parametrize("path", [RESET])

@@ -98,9 +98,11 @@ async def reset(core: Core, attempt: AttemptRow) -> AttemptRow:
 
 
 async def _clear(tx: Tx, core: Core, attempt: AttemptRow) -> None:
+    await tx.lock("workspace", attempt.workspace_id)  # several that reset it take turns
     for device_id in await device_store.ids_of_workspace(tx, attempt.workspace_id):
         await tx.lock("device", attempt.workspace_id, device_id)  # whatever is being written down about it ends first
-    await store.clear(tx, attempt.workspace_id, but_attempt=attempt.action_attempt_id)
+    await store.clear(tx, attempt.workspace_id, but_attempts=attempt.action_type)
+    tx.after_commit(core.callers.forget)
     tx.after_commit(lambda: core.wake.ring(LINKS))
 
 

@@ -80,10 +80,13 @@ _CONTENTS = (
 )
 
 
-async def clear(tx: Tx, workspace_id: str, *, but_attempt: str) -> None:
-    """Delete all that a workspace has come to hold: what is left is itself, its keys and webhooks, and one attempt."""
+async def clear(tx: Tx, workspace_id: str, *, but_attempts: str) -> None:
+    """Delete all that a workspace has come to hold: what is left is itself, its keys and webhooks, and the attempts of
+    this type that are under way."""
     await tx.run(
-        "DELETE FROM action_attempts WHERE workspace_id = $1 AND action_attempt_id <> $2", workspace_id, but_attempt
+        "DELETE FROM action_attempts WHERE workspace_id = $1 AND NOT (action_type = $2 AND status = 'pending')",
+        workspace_id,
+        but_attempts,
     )
     await search.drop_workspace(tx, workspace_id)
     for table in _CONTENTS:
