@@ -218,7 +218,7 @@ async def test_what_is_anothers_does_not_exist(tmp_path: Path, database_url: str
             if route.is_list and reply.status == 200:
                 assert not any(lists_of(reply)), (path, reply)
                 continue
-            if path in FORGIVING:
+            if path in FORGIVING and reply.status == 200:
                 continue  # what it has not done is seen at the end
             asked += 1
             not_found += reply.status == 404

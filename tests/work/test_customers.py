@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from tests.support import directory
 from tests.support.server import World, new_workspace, request, serving
+from tests.work.test_codes import hours
 
 from doorward.core.webviews import Order
 from doorward.providers.base import Refused
@@ -539,3 +540,58 @@ async def test_time_zones_are_there(tmp_path: Path) -> None:
         assert space["customer_data"] == good
         await world.fail("/spaces/update", 400, "invalid_input", space_key="101", customer_data={"time_zone": "x"})
         await world.call("/spaces/update", space_key="101", customer_data={"time_zone": None})
+
+
+async def test_a_customers_session_forgets_what_is_its_own(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        for customer in ("hotel", "villa"):
+            room = f"{customer} room"
+            about = {"customer_key": customer, "space_key": room, "device_ids": world.devices}
+            await world.call("/spaces/create", name=room, **about)
+            stay = {**hours(world, 1, 5), "space_keys": [room], "guest_key": f"{customer} guest"}
+            await world.call(
+                PUSH,
+                customer_key=customer,
+                guests=[{"guest_key": f"{customer} {one}", "name": one} for one in ("guest", "other")],
+                reservations=[{"reservation_key": f"{customer} stay", **stay}],
+                access_grants=[{"access_grant_key": f"{customer} grant", **stay}],
+            )
+
+        async def keys(customer: str) -> list[str]:
+            """Of all that there is of a customer, and is to stay."""
+            spaces = (await world.call("/spaces/list", customer_key=customer))["spaces"]
+            people = (await world.call("/user_identities/list"))["user_identities"]
+            grants = (await world.call("/access_grants/list", customer_key=customer))["access_grants"]
+            found = [one["space_key"] for one in spaces] + [one["user_identity_key"] for one in people]
+            found += [one["access_grant_key"] for one in grants if not one["warnings"]]
+            return sorted(one for one in found if one.startswith(customer))
+
+        theirs = await keys("villa")
+        session = (await world.call("/client_sessions/create", customer_key="hotel"))["client_session"]
+
+        async def forget(status: int, **what: Any) -> None:
+            reply = await world.raw(FORGET, what, key=session["token"])
+            assert reply.status == status, reply
+
+        await forget(404, space_keys=["villa room"])
+        await forget(404, guest_keys=["villa guest"])
+        await forget(404, access_grant_keys=["villa grant"])
+        await forget(404, reservation_keys=["villa stay"])
+        await forget(403, customer_keys=["villa"])
+        await forget(403, customer_keys=["hotel", "villa"])
+        # A booking's key is looked for under the name that was given, which is not the one that it is stored under.
+        await forget(200, reservation_keys=["villa grant"])
+        # The guest is merged into somebody of another customer.
+        await world.call(
+            "/user_identities/merge", user_identity_key="villa other", merged_user_identity_keys=["hotel other"]
+        )
+        await forget(200, guest_keys=["hotel other"])
+        assert await keys("villa") == theirs
+        await forget(200, reservation_keys=["hotel stay"])
+        assert await keys("hotel") == ["hotel grant", "hotel guest", "hotel room"]
+        await forget(200, customer_keys=["hotel"])
+        assert (await keys("hotel"), await keys("villa")) == ([], theirs)
+        without = (await world.call("/client_sessions/create"))["client_session"]
+        reply = await world.raw(FORGET, {"customer_keys": ["villa"]}, key=without["token"])
+        assert (reply.status, reply.error["type"]) == (401, "unauthorized")

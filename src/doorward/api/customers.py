@@ -342,13 +342,17 @@ class DeleteData(Params):
         return [(kind, key) for kind in kinds for key in getattr(self, f"{kind}_keys", ())]
 
 
-@route("/customers/delete_data", auth="A", methods=("POST", "DELETE"))
+@route("/customers/delete_data", auth="AK", methods=("POST", "DELETE"))
 async def delete_data(req: Request, p: DeleteData) -> None:
-    """Forget places, people and bookings, or whole customers. The codes of their access grants go from all doors."""
+    """Forget places, people and bookings, or whole customers. The codes of their access grants go from all doors.
+
+    A customer's session forgets only what is that customer's.
+    """
     keys = Keys(
         places=p.of(*PLACES),
         people=p.of(*PEOPLE),
         bookings=p.of(*BOOKINGS),
         customers=p.customer_keys,
     )
-    await req.write(rules.forget, req.core, req.workspace_id, keys)
+    only_of = req.session.customer_key if req.session is not None else None
+    await req.write(rules.forget, req.core, req.workspace_id, keys, only_of)

@@ -273,23 +273,32 @@ async def booking_named(read: Reader, workspace_id: str, customer_key: str, name
 # ---------------------------------------------------------------- forgotten
 
 
-async def forget(tx: Tx, core: Core, workspace_id: str, keys: Keys) -> None:
-    """Forget what these keys name; what they do not name any more is no trouble. Codes go from all doors."""
+async def forget(tx: Tx, core: Core, workspace_id: str, keys: Keys, only_of: str | None = None) -> None:
+    """Forget what these keys name; what they do not name any more is no trouble. Codes go from all doors.
+
+    `only_of`: what is another customer's is as good as not there.
+    """
+
+    def may_go(customer_key: str | None) -> bool:
+        return only_of in (None, customer_key)
+
     for kind, key in keys.bookings:
         grant = await grant_store.by_key(tx, workspace_id, kind, key)
-        if grant is not None:
+        if grant is not None and may_go(grant.customer_key):
             await access_grants.delete(tx, core, grant)
     for kind, key in keys.people:
         person = await identity_store.by_key(tx, workspace_id, kind, key)
-        if person is not None and person.merged_into is not None:
+        if person is None or not may_go(person.customer_key):
+            continue
+        if person.merged_into is not None:
             await identity_store.forget_merged(tx, person)
-        elif person is not None:
+        else:
             await user_identities.delete(tx, core, workspace_id, person.user_identity_id)
     for kind, key in keys.places:
         space = await space_store.by_key(tx, workspace_id, kind, key)
-        if space is not None:
+        if space is not None and may_go(space.customer_key):
             await spaces.delete(tx, core, workspace_id, space.space_id)
-    for key in keys.customers:
+    for key in filter(may_go, keys.customers):
         await _forget_customer(tx, core, workspace_id, key)
 
 
