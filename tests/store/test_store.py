@@ -1,6 +1,7 @@
 """Transactions: durable when answered, whole or not at all, whichever database it is."""
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from tests.support.postgres import Cluster
 from tests.support.server import serving
 
 from doorward.clock import ManualClock
+from doorward.ids import new_id
 from doorward.store import bookmarks, devices, due, migrate
 from doorward.store.db import Database, StoreBusy, StoreUnavailable, Tx
 from doorward.store.open import open_store
@@ -67,6 +69,38 @@ async def test_what_was_answered_is_there_when_opened_again(tmp_path: Path, data
     again = await open_store(tmp_path, database_url, clock=CLOCK)
     assert await names(again) == [f"w{n:03}" for n in range(300)]
     await again.close()
+
+
+async def test_nobody_else_reads_the_file(tmp_path: Path) -> None:
+    def show() -> None:
+        for one in tmp_path.iterdir():
+            one.chmod(0o644)
+
+    def modes() -> dict[str, str]:
+        return {one.name: oct(one.stat().st_mode & 0o777) for one in tmp_path.iterdir() if one.name != "doorward.lock"}
+
+    private = dict.fromkeys(("doorward.db", "doorward.db-wal", "doorward.db-shm"), "0o600")
+    os.chmod(tmp_path, 0o755)
+    before = os.umask(0o022)
+    try:
+        for _ in range(2):
+            opened = await open_store(tmp_path, None, clock=CLOCK)
+            await opened.write(add, new_id())
+            assert modes() == private
+            # One that was made by an older program, or copied, is closed to others at the next start.
+            show()
+            beside = await open_store(tmp_path, None, clock=CLOCK, exclusive=False)
+            assert modes() == private
+            await opened.close()
+            await beside.close()
+        if os.geteuid() == 0:  # somebody else's is none of our business
+            show()
+            os.chown(tmp_path / "doorward.db", 1, 1)
+            opened = await open_store(tmp_path, None, clock=CLOCK)
+            assert modes()["doorward.db"] == "0o644"
+            await opened.close()
+    finally:
+        os.umask(before)
 
 
 async def test_a_write_is_read_at_once_and_its_hooks_ran(db: Database) -> None:

@@ -75,11 +75,14 @@ async def open_store(
                     await owner.end()
                 raise
     else:
+        from doorward.store.sqlite import keep_private
         from doorward.store.sqlite import take_lock as take_file_lock
 
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)  # noqa: ASYNC240 - before anything is served
         path = data_dir / "doorward.db"
-        db = SqliteDatabase(path, take_file_lock(path) if exclusive else None)
+        lock = take_file_lock(path) if exclusive else None
+        keep_private(path)
+        db = SqliteDatabase(path, lock)
     try:
         await migrate(db, clock.now())
         if isinstance(db, SqliteDatabase):

@@ -19,6 +19,7 @@ import queue
 import sqlite3
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Concatenate, cast
 
@@ -272,6 +273,21 @@ def _settle(group: list[_Job]) -> None:
         else:
             job.future.set_exception(job.error)
             job.future.exception()  # a caller that went away leaves no "never retrieved" warning
+
+
+def keep_private(path: Path) -> None:
+    """Make the file, for nobody else's eyes; one that is there is closed to others if it is ours.
+
+    What SQLite puts beside it has its mode. The file is never opened here but to make it: closing it would take
+    SQLite's locks on it away from this process.
+    """
+    with suppress(OSError):  # whatever is wrong SQLite says better
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    for one in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(OSError):
+            about = one.stat()
+            if about.st_uid == os.geteuid() and about.st_mode & 0o077:
+                one.chmod(about.st_mode & 0o700)
 
 
 def take_lock(path: Path) -> int:
