@@ -217,6 +217,8 @@ def workspace_create(
     """Make a workspace and print its id."""
     from doorward.core import workspaces
 
+    if not 1 <= len(name) <= workspaces.MOST_NAME:
+        raise typer.BadParameter(f"must have 1 to {workspaces.MOST_NAME} characters", param_hint="NAME")
     config = configured(data_dir=data_dir, database_url=database_url)
     row = stored(config, lambda db, now: db.write(workspaces.create, now, name, is_sandbox=not production))
     typer.echo(row.workspace_id)

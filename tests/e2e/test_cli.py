@@ -107,6 +107,10 @@ def test_workspaces_and_tokens_are_printed_alone(stopped: Server) -> None:
         assert stopped.api_key(*options).startswith("seam_test")
     real = stopped.run("workspace", "create", "House", "--production", *data).stdout.strip()
     assert not stopped.api_key("--workspace", real).startswith("seam_test")
+    for wrong in ("", "x" * 256):
+        done = stopped.run("workspace", "create", wrong, *data)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "1 to 255 characters" in " ".join(done.stderr.split())
     token = stopped.run("pat", "create", *data).stdout
     assert token.startswith("seam_at1")
     assert token.count("\n") == 1

@@ -12,6 +12,7 @@ import structlog
 from doorward.clock import ManualClock
 from doorward.core import webviews
 from doorward.core.context import Core
+from doorward.core.workspaces import partner_shown
 from doorward.providers.base import NotAuthorized
 from doorward.store import workspaces
 from doorward.store.db import StoreUnavailable
@@ -19,7 +20,7 @@ from doorward.store.db import StoreUnavailable
 from .brand import Brand
 from .conftest import MakeOwner
 from .owner import Owner, visitor
-from .server import BASE, make_webview, reread
+from .server import BASE, make_webview, make_workspace, reread
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -47,6 +48,14 @@ async def test_a_wrong_token_and_an_unknown_id_look_the_same(core: Core, owner: 
             answers.add((reply.text, tuple(sorted(reply.headers.items()))))
     assert len(answers) == 1
     assert "This link does not work" in answers.pop()[0]
+
+
+async def test_a_name_does_not_turn_the_page_around(core: Core, make_owner: MakeOwner) -> None:
+    owner = await make_owner(name="Evil\u202e\u2067 Ltd")
+    assert "Evil Ltd would like to connect" in owner.page.text
+    assert "Evil Ltd" in owner.page.title
+    assert partner_shown(await make_workspace(core, "\u202e ")) == "This application"
+    assert partner_shown(await make_workspace(core, "\u05d3\u05dc\u05ea")) == "\u05d3\u05dc\u05ea"
 
 
 async def test_a_deleted_webview_is_gone(core: Core, owner: Owner) -> None:

@@ -1,6 +1,7 @@
 """Workspaces, the keys to them, and how they are shown."""
 
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,10 @@ from doorward.store.workspaces import KeyRow, TokenRow, WorkspaceRow
 from doorward.wire.workspace import Workspace
 
 SANDBOX = "Sandbox"
+MOST_NAME = 255
+"""Characters of a name; one at least."""
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Marks that say in which direction text runs, beyond their own place."""
 
 
 async def create(
@@ -174,8 +179,13 @@ async def add_personal_access_token(tx: Tx, now: int, name: str) -> Token:
 
 
 def partner_name(row: WorkspaceRow) -> str:
-    """The name that end users see."""
+    """The name for end users."""
     return row.connect_partner_name or row.name
+
+
+def partner_shown(row: WorkspaceRow) -> str:
+    """That name as pages show it: nothing in it turns the text around that follows."""
+    return _DIRECTIONS.sub("", partner_name(row)).strip() or "This application"
 
 
 def wire(core: Core, row: WorkspaceRow) -> Workspace:

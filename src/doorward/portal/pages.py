@@ -19,7 +19,7 @@ from doorward.api.auth import session_caller
 from doorward.api.dispatch import Api, base_url
 from doorward.core import portals
 from doorward.core.context import Core
-from doorward.core.workspaces import partner_name
+from doorward.core.workspaces import partner_shown
 from doorward.errors import ApiError, BadRequest, NotFound
 from doorward.portal.acts import ACTS, SAID
 from doorward.portal.entries import Entry, Tried, said, spoken
@@ -136,7 +136,7 @@ class Pages:
             "at": name,
             "csrf": self._csrf(visit),
             "entry": entry,
-            "partner": partner_name(visit.workspace),
+            "partner": partner_shown(visit.workspace),
             "said": SAID.get(visit.asked.get("said", "")) if again is None else None,
             "steps": None,
             "theme": theme_of(visit.workspace.customization_json),
@@ -166,7 +166,7 @@ def _problem(error: PageError, visit: Visit | None) -> Response:
         title=error.title,
         message=error.message,
         theme=theme_of(visit.workspace.customization_json) if visit else Theme(),
-        partner=partner_name(visit.workspace) if visit else None,
+        partner=partner_shown(visit.workspace) if visit else None,
         way_on=visit.address(at=visit.pages[0]) if visit else None,
     )
     return Response(html, error.status, _headers(visit), "text/html")

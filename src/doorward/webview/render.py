@@ -8,7 +8,7 @@ from starlette.responses import Response
 from doorward.core import webviews
 from doorward.core.context import Core
 from doorward.core.webviews import Visit
-from doorward.core.workspaces import partner_name
+from doorward.core.workspaces import partner_shown
 from doorward.providers.base import Discovers, OfferedDevice, Provider
 from doorward.store.connect_webviews import WebviewRow
 from doorward.webview import ending, steps
@@ -64,7 +64,7 @@ async def step(core: Core, visit: Visit, csrf: str, again: Again | None = None) 
         "csrf": csrf,
         "flow": visit.flow,
         "hint": hint,
-        "partner": partner_name(workspace),
+        "partner": partner_shown(workspace),
         "provider": provider,
         "is_sandbox": bool(workspace.is_sandbox),
         "row": visit.row,
