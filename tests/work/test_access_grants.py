@@ -266,6 +266,10 @@ async def test_methods_are_added_and_deleted_by_booking(tmp_path: Path, database
 
         await world.eventually(none)
         assert (await world.call(GET, **about))["access_grant"]["access_method_ids"] == []
+        await world.call("/access_methods/delete", reservation_key="r1")
+        for unknown in ({"reservation_key": "r2"}, {"access_grant_id": "nobody"}):
+            error = await world.fail("/access_methods/delete", 404, "access_grant_not_found", **unknown)
+            assert error["data"] == unknown
 
 
 async def test_a_door_that_is_deleted_is_no_door_any_more(tmp_path: Path, database_url: str | None) -> None:

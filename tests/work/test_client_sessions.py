@@ -287,7 +287,7 @@ async def test_a_publishable_key_gives_no_more_time_to_what_an_api_key_gave(
 ) -> None:
     async with serving(tmp_path, database_url) as world:
         webview_id = await world.connect()
-        account = {"connected_account_ids": [(await world.device())["connected_account_id"]]}
+        account: dict[str, Any] = {"connected_account_ids": [(await world.device())["connected_account_id"]]}
         person = (await world.call("/user_identities/create", full_name="Jane"))["user_identity"]
         given: dict[str, Any] = {
             "an end": {},

@@ -11,7 +11,7 @@ from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_grants as rules
 from doorward.core import grant_progress, granted
-from doorward.errors import AccessMethodNotFound, NotSupported
+from doorward.errors import AccessGrantNotFound, AccessMethodNotFound, NotSupported
 from doorward.store import access_grants as store
 from doorward.store.db import Tx, Where
 from doorward.wire.access_grant import AccessMethod
@@ -135,6 +135,8 @@ async def delete(req: Request, p: Delete) -> None:
                 grants = [await grant_progress.get(tx, req.workspace_id, p.access_grant_id)]
             else:
                 grants = await store.of_reservation(tx, req.workspace_id, p.reservation_key or "")
+                if not grants:
+                    raise AccessGrantNotFound(data={"reservation_key": p.reservation_key})
             methods = await store.methods_of(tx, req.workspace_id, [row.access_grant_id for row in grants])
         for method in methods:
             await rules.delete_method(tx, req.core, method)
