@@ -85,7 +85,7 @@ async def test_lists_find_spaces(tmp_path: Path, database_url: str | None) -> No
         assert await found(customer_key="hotel") == ["House"]
         assert await found(search="k-1") == await found(space_key="k-101") == ["Room 101"]
         assert await found(parent_space_id=house["space_id"]) == ["Room 101"]
-        assert await found(connected_account_id=account_id) == ["Room 101"]
+        assert await found(connected_account_id=account_id) == ["House", "Room 101"]
         page = await world.call(LIST, limit=1)
         assert [one["name"] for one in page["spaces"]] == ["House"]
         more = await world.call(LIST, limit=1, page_cursor=page["pagination"]["next_page_cursor"])
