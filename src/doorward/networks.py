@@ -89,9 +89,22 @@ class Networks:
 
 # ---------------------------------------------------------------- where events may be sent
 
-_NAT64: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+_ENDS_IN_IPV4: Final = tuple(
+    ipaddress.IPv6Network(text)
+    for text in (
+        "64:ff9b::/96",  # NAT64 (RFC 6052)
+        "::ffff:0:0:0/96",  # SIIT (RFC 2765)
+        "::/96",  # IPv4-compatible (RFC 4291)
+    )
+)
 _6TO4: Final = ipaddress.IPv6Network("2002::/16")
-_SPECIAL: Final = (*_NEVER, *_LINK_LOCAL)
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""Gateways of one's own (RFC 8215): where the IPv4 address stands inside is theirs to choose."""
+_SPECIAL: Final = (*_NEVER, *_LINK_LOCAL, _LOCAL_NAT64)
+_IPV6_INTERNET: Final = ipaddress.IPv6Network("2000::/3")
+"""All that was ever given out."""
+_IPV6_SAMPLES: Final = ipaddress.IPv6Network("3fff::/20")
+"""For documentation (RFC 9637), inside of it."""
 
 
 RECEIVERS_SETTING: Final = "DOORWARD_WEBHOOK_ALLOW"
@@ -101,19 +114,16 @@ RECEIVERS_SETTING: Final = "DOORWARD_WEBHOOK_ALLOW"
 class Receivers:
     """Where webhooks may be: everywhere on the Internet, and in the networks that an operator names.
 
-    Loopback, private, link-local and reserved addresses only where they are named; what clouds tell their machines, and
-    link-local, only by a network inside of them: `0.0.0.0/0` does not cover them. An IPv4 address inside an IPv6 one
-    (mapped, NAT64, 6to4) is judged as what it is.
+    Loopback, private, link-local and reserved addresses only where they are named; what clouds tell their machines,
+    link-local, and what is behind a local NAT64, only by a network inside of them: `0.0.0.0/0` and `::/0` do not cover
+    them. An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4 and the like) is judged as what it is.
     """
 
     named: Networks
 
     def allows(self, address: IpAddress) -> bool:
         plain = _inner(_plain(address))
-        is_special = any(plain in network for network in _SPECIAL)
-        if plain.is_global and not plain.is_multicast and not is_special:
-            return True
-        return self.named.names(plain, _SPECIAL)
+        return _is_on_the_internet(plain) or self.named.names(plain, _SPECIAL)
 
     @staticmethod
     def refusal(address: IpAddress) -> str:
@@ -124,10 +134,18 @@ class Receivers:
         )
 
 
+def _is_on_the_internet(plain: IpAddress) -> bool:
+    if any(plain in network for network in _SPECIAL):
+        return False
+    if isinstance(plain, ipaddress.IPv6Address) and (plain not in _IPV6_INTERNET or plain in _IPV6_SAMPLES):
+        return False
+    return plain.is_global and not plain.is_multicast
+
+
 def _inner(address: IpAddress) -> IpAddress:
     """The IPv4 address that a gateway would send to in the end."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if any(address in network for network in _NAT64):
+    if isinstance(address, ipaddress.IPv6Address) and int(address) > 1:  # `::` and `::1` are what they are
+        if any(address in network for network in _ENDS_IN_IPV4):
             return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
         if address in _6TO4:
             return ipaddress.IPv4Address(int(address) >> 80 & 0xFFFF_FFFF)
