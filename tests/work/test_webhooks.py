@@ -197,19 +197,45 @@ LOOPBACK = Receivers(Networks.parse("127.0.0.0/8"))
         (b"220 mail.example.com ESMTP\r\n", None, "not HTTP"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nend", None, "broke"),
         (None, None, "broke"),
-        (b"", None, "within 0.3 s"),
-        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", None, "within 0.3 s"),
+        # What comes after the status changes nothing.
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\na\nend", 200, None),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n", 200, None),
+        (b"HTTP/1.1 500 Oh\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n", 500, "answered 500"),
+        (b"HTTP/1.1 100 Continue\r\n\r\nno HTTP\r\n", None, "not HTTP"),
     ],
 )
 async def test_what_a_receiver_may_answer(answer: bytes | None, status: int | None, why: str | None) -> None:
     async with answering(answer) as (url, came):
-        poster = Poster(LOOPBACK, 0.3 if why == "within 0.3 s" else 10.0)
+        poster = Poster(LOOPBACK, 10.0)
         found = await post(poster, url)
         assert found[0] == status
         assert (found[1] is None) if why is None else (why in str(found[1]))
         [[request]] = came
         assert request.startswith(b"POST /a%20b?c=d HTTP/1.1\r\nhost: 127.0.0.1:")
         assert request.endswith(b"content-length: 2\r\n\r\n{}")
+        await poster.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "why"),
+    [
+        (b"", None, "within 0.3 s"),
+        (b"HTTP/1.1 200 OK\r\n", None, "within 0.3 s"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", None, "within 0.3 s"),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\na", 200, None),
+        (b"HTTP/1.1 500 Oh\r\ncontent-length: 9\r\n\r\na", 500, "answered 500"),
+    ],
+)
+async def test_what_counts_of_an_answer_that_stalls_is_its_status(
+    answer: bytes, status: int | None, why: str | None
+) -> None:
+    async with answering(answer, OK) as (url, came):
+        poster = Poster(LOOPBACK, 0.3)
+        found = await post(poster, url)
+        assert found[0] == status
+        assert (found[1] is None) if why is None else (why in str(found[1]))
+        assert await post(poster, url) == (200, None)
+        assert [len(requests) for requests in came] == [1, 1], "the connection was not used again"
         await poster.close()
 
 

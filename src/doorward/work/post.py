@@ -110,6 +110,7 @@ class _Connection(asyncio.Protocol):
         self._request: _Request | None = None
         self._parser: Any = None
         self._status: int | None = None
+        """Of the answer that is being read."""
         self._read = 0
         self._has_heard = False
         """Anything, since the request began."""
@@ -131,6 +132,11 @@ class _Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         return not self.transport.is_closing()
 
+    @property
+    def final_status(self) -> int | None:
+        """What the receiver answered: whatever becomes of the rest, that stands."""
+        return None if self._status is None or self._status < 200 else self._status
+
     # ------------------------------------------------------------ told by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -144,19 +150,17 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._end(None, "The receiver's answer is not HTTP.", keep=False)
+            self._fail("The receiver's answer is not HTTP.")
 
     def connection_lost(self, exc: Exception | None) -> None:
         request = self._request
         if request is None:
             self._poster.forget(self)
-        elif self._status is not None:  # an answer that ends with its connection
-            self._end(self._status, None, keep=False)
         elif self._served and not self._has_heard:  # it was closed just as we began
             self._request = None
             self._poster.again(request)
-        else:
-            self._end(None, "The connection to the receiver broke.", keep=False)
+        else:  # broken, or the end of an answer without a length
+            self._fail("The connection to the receiver broke.")
 
     # ------------------------------------------------------------ told by the parser
 
@@ -169,10 +173,15 @@ class _Connection(asyncio.Protocol):
             self._end(self._status, None, keep=False)
 
     def on_message_complete(self) -> None:
-        if self._status is not None and self._status < 200:  # more is to come
+        if self.final_status is None:  # more is to come
             self._status = None
         elif self._request is not None:
             self._end(self._status, None, keep=self._parser.should_keep_alive())
+
+    def _fail(self, error: str) -> None:
+        """Nothing more can be read."""
+        status = self.final_status
+        self._end(status, error if status is None else None, keep=False)
 
     def _end(self, status: int | None, error: str | None, *, keep: bool) -> None:
         request, self._request = self._request, None
@@ -232,8 +241,10 @@ class Poster:
             land(status, error)
 
     def _late(self, request: _Request) -> None:
+        status = None if request.connection is None else request.connection.final_status
         self._cut(request)
-        self.land(request, None, f"The receiver did not answer within {self._timeout_s:g} s.")
+        late = f"The receiver did not answer within {self._timeout_s:g} s."
+        self.land(request, status, late if status is None else _verdict(status))
 
     @staticmethod
     def _cut(request: _Request) -> None:
