@@ -62,8 +62,7 @@ EXTENSIONS = {
 NEWER_CREDENTIALS = {"/customers/delete_data": {"K"}}
 """Who may call it, by what Seam has documented after the package's version."""
 
-OLDER_VERBS = {path: {"PUT"} for path in SERVED if path.endswith("/update")} | {
-    "/access_codes/update": set(),
+OLDER_VERBS = {path: {"PATCH", "PUT"} for path in SERVED if path.rpartition("/")[2].startswith("update")} | {
     "/client_sessions/get_or_create": {"PUT"},
 }
 """Verbs that SDKs have used for it over the years, though the schema does not name them."""

@@ -93,8 +93,12 @@ FOR_OLDER_CLIENTS = {
 """Routes that answer something which only older clients read: to current ones they answer nothing."""
 THREE_VERBS = {"/access_codes/update", "/noise_sensors/noise_thresholds/update"}
 """Seam's CLI refuses a description with three verbs on any other path: the PUT of other updates is taken, not told."""
-PUT_TOO = {"/client_sessions/get_or_create"}
-"""Routes that take a PUT, too, which nothing tells of."""
+NOT_TOLD = {
+    "/client_sessions/get_or_create": ("PUT",),
+    "/thermostats/update_weekly_program": ("PATCH", "PUT"),
+    "/webhooks/update": ("PATCH",),
+}
+"""Verbs that are taken, too, which nothing tells of."""
 ONE_OF_SEVERAL = {
     "/access_methods/delete",
     "/connected_accounts/get",
@@ -181,9 +185,10 @@ def _family(path: str) -> str:
 
 
 def _path(route: Route) -> dict[str, Any]:
-    verbs = [v for v in ("GET", "POST", "PUT", "PATCH", "DELETE") if v in route.verbs]
-    if (len(verbs) > 2 and route.path not in THREE_VERBS) or route.path in PUT_TOO:
-        verbs.remove("PUT")
+    taken = set(route.verbs).difference(NOT_TOLD.get(route.path, ()))
+    if len(taken) > 2 and route.path not in THREE_VERBS:
+        taken.remove("PUT")
+    verbs = [v for v in ("GET", "POST", "PUT", "PATCH", "DELETE") if v in taken]
     return {verb.lower(): _operation(route, verb) for verb in verbs}
 
 

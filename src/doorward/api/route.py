@@ -86,7 +86,7 @@ def verbs_of(path: str) -> tuple[str, ...]:
         return ("GET", "POST")
     if word == "delete" or word.startswith("remove_"):
         return ("POST", "DELETE")
-    if word == "update":
+    if word == "update" or word.startswith("update_"):
         # Seam's SDKs have used PATCH and PUT for updates over the years.
         return ("POST", "PATCH", "PUT")
     return ("POST",)

@@ -15,7 +15,6 @@ from doorward.wire.device_type import ThermostatMaker, ThermostatType
 
 KIND = "thermostat"
 PATCH = ("POST", "PATCH")
-UPDATE = ("POST", "PATCH", "PUT")
 
 Mode = Literal["off", "heat", "cool", "heat_cool", "eco"]
 FanMode = Literal["auto", "on", "circulate"]
@@ -290,7 +289,7 @@ for _word, _about, _params, _auth, _type in COMMANDS:
 
 SETTINGS: tuple[tuple[str, str, type[Params], str, tuple[str, ...] | None], ...] = (
     ("create_climate_preset", "Make a climate preset of a thermostat", NewPreset, "ACK", None),
-    ("update_climate_preset", "Change a climate preset of a thermostat", Preset, "AC", PATCH),
+    ("update_climate_preset", "Change a climate preset of a thermostat", Preset, "AC", None),
     ("delete_climate_preset", "Delete a climate preset of a thermostat", OnePreset, "AC", ("POST", "DELETE")),
     ("set_fallback_climate_preset", "Choose what holds when nothing else does", OnePreset, "A", None),
     ("set_temperature_threshold", "Choose which temperatures are told", SetThreshold, "A", PATCH),
@@ -315,7 +314,6 @@ no_such(
     UpdateProgram,
     "thermostat_daily_program_id",
     auth="AC",
-    methods=UPDATE,
     action_type="PUSH_THERMOSTAT_PROGRAMS",
     action_attempt=ActionAttempt,
 )
@@ -356,7 +354,6 @@ no_such(
     UpdateSchedule,
     "thermostat_schedule_id",
     auth="AC",
-    methods=UPDATE,
 )
 no_such(
     "/thermostats/schedules/delete",

@@ -64,7 +64,7 @@ class Update(Params):
     """Which events; `*` stands for all."""
 
 
-@route("/webhooks/update", auth="A", methods=("POST", "PUT"))
+@route("/webhooks/update", auth="A")
 async def update(req: Request, p: Update) -> None:
     """Change which events a webhook gets. One that was disabled is tried again."""
     await req.write(rules.change, req.core, req.workspace_id, p.webhook_id, p.event_types)

@@ -76,7 +76,7 @@ class UpdateMultiple(Params):
     """From when they open, rounded to the minute."""
 
 
-@route("/access_codes/update_multiple", auth="ACK", methods=("POST", "PATCH"))
+@route("/access_codes/update_multiple", auth="ACK")
 async def update_multiple(req: Request, p: UpdateMultiple) -> None:
     """Change the name or the times of all access codes with a common key."""
     codes = await store.of_common_key(req.db, req.workspace_id, p.common_code_key)
