@@ -185,6 +185,10 @@ async def test_events_are_bounded_by_time_and_filtered(world: World) -> None:
     assert (found["event"], found["message"]) == (one, "Event found")
     latest = await world.call("/events/get", device_id=world.devices[1], event_type="device.connected")
     assert latest["event"]["device_id"] == world.devices[1]
+    about = {"event_id": one["event_id"], "event_type": one["event_type"]}
+    assert (await world.call("/events/get", **about))["event"] == one
+    await world.fail("/events/get", 404, "event_not_found", **about, device_id=NOWHERE)
+    await world.fail("/events/get", 404, "event_not_found", **{**about, "event_type": "lock.locked"})
     await world.fail("/events/get", 404, "event_not_found", event_id=NOWHERE)
     await world.fail("/events/get", 400, "invalid_input")
 

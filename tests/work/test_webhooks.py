@@ -92,6 +92,7 @@ async def test_crud_and_strangers(tmp_path: Path, database_url: str | None) -> N
             await other.fail(f"/webhooks/{path}", 404, "webhook_not_found", **about)
         await other.fail("/webhooks/update", 404, "webhook_not_found", event_types=["*"], **about)
         await other.fail("/webhooks/doorward/list_deliveries", 404, "webhook_not_found", **about)
+        await world.fail("/webhooks/doorward/list_deliveries", 400, "invalid_input", state="nope", **about)
         assert await world.call("/webhooks/update", event_types=["lock.locked"], **about) == {"ok": True}
         await happen(world)
         await world.pass_time(6)

@@ -23,29 +23,25 @@ class Get(Params):
     """Parameters of get."""
 
     device_id: Id | None = None
-    """The latest event of this device, with `event_type`."""
+    """The device that it is about. Without `event_id`: the latest that fits."""
     event_id: Id | None = None
     """The event."""
     event_type: str | None = None
-    """The latest event of this type, with `device_id`."""
+    """Its type. Without `event_id`: the latest that fits."""
 
 
 @route("/events/get", auth="ACKR", returns={"event": Event, "message": str})
 async def get(req: Request, p: Get) -> dict[str, Any]:
-    """Get an event, by id, or the latest one of a device and type."""
-    if p.event_id is not None:
-        body = await store.get(req.db, req.workspace_id, p.event_id)
-    elif p.device_id is not None or p.event_type is not None:
-        where = Where()
-        where.add("workspace_id = {}", req.workspace_id)
-        req.narrow(where, **OWNERS)
-        if p.device_id is not None:
-            where.add("device_id = {}", p.device_id)
-        if p.event_type is not None:
-            where.add("event_type = {}", p.event_type)
-        body = await store.latest(req.db, where)
-    else:
+    """Get an event, by id, or the latest one of a device and type. All that is given must fit."""
+    wanted = {name: value for name in Get.model_fields if (value := getattr(p, name)) is not None}
+    if not wanted:
         raise InvalidInput("Must provide event_id, or device_id and event_type")
+    where = Where()
+    where.add("workspace_id = {}", req.workspace_id)
+    req.narrow(where, **OWNERS)
+    for name, value in wanted.items():
+        where.add(f"{name} = {{}}", value)
+    body = await store.latest(req.db, where)
     if body is None:
         raise EventNotFound(data={"event_id": p.event_id} if p.event_id else None)
     return {"event": events.wire(req.core, body), "message": "Event found"}
@@ -99,7 +95,7 @@ class List(Params):
     event_types: list[str] | None = None
     """Only those of these types."""
     limit: Annotated[int, Gt(0)] = 500
-    """Items at most."""
+    """Items at most. One answer has 5,000 at most; `unstable_offset` or a later `since` goes on."""
     since: Instant | None = None
     """Only those stored after this instant."""
     space_id: Id | None = None

@@ -1,6 +1,6 @@
 """`/webhooks/*`, and what this server adds to them: a log of deliveries, replay, and new secrets."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Gt, Le
 from pydantic import StringConstraints
@@ -95,8 +95,8 @@ class ListDeliveries(Params):
     """Items at most."""
     page_cursor: Cursor | None = None
     """Where to go on: `next_page_cursor` of the page before."""
-    state: str | None = None
-    """Only `due`, `done` or `given_up` ones."""
+    state: Literal["due", "done", "given_up"] | None = None
+    """Only those that stand so."""
 
 
 @route(
