@@ -33,6 +33,7 @@ from doorward.work.post import Letter, Poster
 
 HERE: dict[str, Any] = {"webhook_allow": "127.0.0.0/8"}
 HOOK = "/webhooks/create"
+LOOPBACK = Receivers(Networks.parse("127.0.0.0/8"))
 
 
 async def hook(world: World, to: Receiver, *types: str) -> Any:
@@ -111,6 +112,7 @@ async def test_crud_and_strangers(tmp_path: Path, database_url: str | None) -> N
             "http://169.254.169.254/latest/meta-data",
         ),
         *("http://[::1]/x", "http://[::ffff:127.0.0.1]/x", "http://[64:ff9b::7f00:1]/x", "http://[fe80::1]/x"),
+        *("http://LOCALHOST./x", "http://127.1/x", "http://2130706433/x", "http://0x7f000001/x"),
     ],
 )
 async def test_an_address_that_is_not_on_the_internet_is_refused_with_the_setting(tmp_path: Path, url: str) -> None:
@@ -119,12 +121,49 @@ async def test_an_address_that_is_not_on_the_internet_is_refused_with_the_settin
         assert RECEIVERS_SETTING in str(error)
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://example.com/x", "example.com/x", "http://", "http://u:p@example.com/", "http://a b/"]
-)
-async def test_what_is_no_address_is_refused(tmp_path: Path, url: str) -> None:
+NO_ADDRESSES = [
+    *("ftp://example.com/x", "example.com/x", "http://", "http:///x", "http:a", "http://u:p@example.com/"),
+    *("http://a b/", "http://a%0d%0ab/", "http://a\nb/", "http://a\x00b/", "http://exa$mple.com/", "http://%61.com/"),
+    *(
+        "http://xn--/",
+        "http://xn--abc-.com/",
+        "http://.example.com/",
+        "http://a..b/",
+        "http://./",
+        "http://\u200d.com/",
+    ),
+    *("http://example.com:0/", "http://example.com:99999/", "http://example.com:x/", "http://[::1]x/", "http://[::1/"),
+    *("http://999.1.1.1/", "http://1.2.3.4.5/", "http://127.0.0.1./", "http://[fe80::1%25eth0]/", "http://[:::1]/"),
+    *(f"http://{'a' * 64}.com/", f"http://{'.'.join(['a' * 60] * 5)}/"),
+]
+
+
+async def test_what_is_no_address_is_refused_and_never_sent_to(tmp_path: Path) -> None:
     async with serving(tmp_path, None) as world:
-        await world.fail(HOOK, 400, "invalid_input", url=url)
+        for url in NO_ADDRESSES:
+            await world.fail(HOOK, 400, "invalid_input", url=url)
+            poster = Poster(LOOPBACK, 5.0)
+            assert await post(poster, url) == (None, "The receiver's address is not valid.")
+            await poster.close()
+
+
+async def test_unusual_addresses_are_taken(tmp_path: Path) -> None:
+    async with serving(tmp_path, None) as world:
+        for url in (
+            *(
+                "HTTPS://Example.COM:8443/x?y=z",
+                "http://日本語.jp/日本",
+                "http://xn--ls8h.la/",
+                "http://a_b.example.com./",
+            ),
+            *(
+                "http://93.184.216.34/",
+                "http://[2606:2800:220:1::1]:81/",
+                f"http://{'a' * 63}.com/",
+                "http://intranet/",
+            ),
+        ):
+            assert (await world.call(HOOK, url=url))["webhook"]["url"] == url
 
 
 async def post(poster: Poster, url: str) -> tuple[int | None, str | None]:
@@ -180,7 +219,6 @@ async def answering(*answers: bytes | None) -> AsyncIterator[tuple[str, list[lis
 
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
-LOOPBACK = Receivers(Networks.parse("127.0.0.0/8"))
 
 
 @pytest.mark.parametrize(

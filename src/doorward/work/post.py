@@ -20,10 +20,10 @@ import httptools
 import msgspec
 from aiohappyeyeballs import start_connection
 from standardwebhooks.webhooks import Webhook as Signer
-from yarl import URL
 
 from doorward import __version__
 from doorward.networks import Receivers
+from doorward.web_address import WebAddress
 
 MOST_READ = 16_384
 """Bytes of an answer that are read, so that its connection can be used again."""
@@ -74,14 +74,12 @@ class _Target(NamedTuple):
 @functools.lru_cache(1_000)
 def _target(url: str) -> _Target:
     """Raises ValueError."""
-    where = URL(url)
-    if where.raw_host is None or where.port is None:
-        raise ValueError("no host")
+    where = WebAddress.parse(url)
     return _Target(
-        where.raw_host,
+        where.host,
         where.port,
-        where.scheme == "https",
-        f"POST {where.raw_path_qs} HTTP/1.1\r\nhost: {where.host_port_subcomponent}\r\n"
+        where.url.scheme == "https",
+        f"POST {where.url.raw_path_qs} HTTP/1.1\r\nhost: {where.url.host_port_subcomponent}\r\n"
         f"content-type: application/json\r\naccept: */*\r\nuser-agent: doorward/{__version__}\r\n",
     )
 
