@@ -10,7 +10,7 @@ import typer
 from pydantic import ValidationError
 
 from doorward import __version__, emulator_cli
-from doorward.config import Config
+from doorward.config import Config, complaints
 
 T = TypeVar("T")
 
@@ -34,12 +34,12 @@ DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="postgre
 
 def configured(**flags: Any) -> Config:
     """Flags over environment over file. Ends the program with a sentence when an option is wrong."""
+    given = {name: value for name, value in flags.items() if value is not None}
     try:
-        return Config(**{name: value for name, value in flags.items() if value is not None})
+        return Config(**given)
     except ValidationError as exc:
-        for problem in exc.errors():
-            name = "--" + str(problem["loc"][0]).replace("_", "-") if problem["loc"] else "options"
-            typer.echo(f"{name}: {problem['msg']}", err=True)
+        for line in complaints(exc, given):
+            typer.echo(line, err=True)
         raise typer.Exit(2) from None
 
 

@@ -20,9 +20,7 @@ from tests.support.receiver import Receiver, receiver
 from tests.support.server import World, new_workspace, serving, until
 
 from doorward.clock import Clock
-from doorward.config import Config
 from doorward.core import events
-from doorward.core.webhooks import pauses_ms
 from doorward.networks import RECEIVERS_SETTING, Networks, Receivers
 from doorward.providers.my_2n.emulator import tls
 from doorward.store import devices
@@ -417,11 +415,6 @@ async def test_tries_follow_the_documented_pauses_and_end(tmp_path: Path, databa
         await world.call("/webhooks/doorward/replay", delivery_id=row["delivery_id"])
         await world.eventually(lambda: is_state(world, webhook, "done"))
         assert len(there.received) == 5
-
-
-def test_the_documented_pauses_are_the_default() -> None:
-    default = Config.model_fields["webhook_retries"].default
-    assert [ms // 1000 for ms in pauses_ms(default)] == [5, 300, 1_800, 7_200, 18_000, 36_000, 36_000]
 
 
 async def tried(world: World, webhook: Any, count: int) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from doorward.config import pauses_ms
 from doorward.core import events
 from doorward.core.context import Core
 from doorward.errors import DeliveryNotFound, InvalidEventTypes, InvalidInput, WebhookNotFound
@@ -41,12 +42,6 @@ OLD_SECRET_MS = 24 * 3_600_000
 """How long a secret that was replaced still signs."""
 DAY_MS = 24 * 3_600_000
 MOST_SECRETS = 1_000
-UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000}
-
-
-def pauses_ms(retries: str) -> tuple[int, ...]:
-    """`5s,5m` as milliseconds."""
-    return tuple(int(part[:-1]) * UNITS_MS[part[-1]] for part in retries.split(","))
 
 
 def receivers(core: Core) -> Receivers:
@@ -255,7 +250,8 @@ async def _note_failures(tx: Tx, core: Core, row: WebhookRow, outcomes: Sequence
     now, failing_since, disabled_at = core.clock.now(), row.failing_since, row.disabled_at
     for outcome in outcomes:
         failing_since = None if outcome.error is None else failing_since or outcome.at
-    if failing_since is not None and failing_since + core.config.webhook_disable_after * DAY_MS <= now:
+    days = core.config.webhook_disable_after
+    if days is not None and failing_since is not None and failing_since + days * DAY_MS <= now:
         disabled_at = disabled_at or now
     if (failing_since, disabled_at) == (row.failing_since, row.disabled_at):
         return row
