@@ -15,7 +15,7 @@ from tests.support.server import serving
 
 from doorward.clock import ManualClock
 from doorward.ids import new_id
-from doorward.store import bookmarks, devices, due, migrate
+from doorward.store import bookmarks, devices, due, migrate, webhooks
 from doorward.store.db import Database, StoreBusy, StoreUnavailable, Tx
 from doorward.store.open import open_store
 
@@ -225,6 +225,34 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
             await tx.run("CREATE TABLE half (x INTEGER)")
 
         await db.write(half)
+        await db.close()
+
+
+async def test_a_secret_that_was_replaced_before_an_upgrade_still_signs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    running: Cluster = request.getfixturevalue("postgres")
+    migrations = migrate.migrations
+    for url in (None, await running.empty()):
+        known = migrations("postgresql" if url else "sqlite")
+        monkeypatch.setattr(migrate, "migrations", lambda _name, known=known: [one for one in known if one[0] < 16])
+        db = await open_store(tmp_path, url, clock=CLOCK)
+        await db.write(add, "w")
+
+        async def fill(tx: Tx) -> None:
+            for webhook_id, old, until in (("a", None, 0), ("b", "1.c+/=", 1_790_000_000_000)):
+                await tx.run(
+                    "INSERT INTO webhooks (workspace_id, webhook_id, url, event_types_json, secret_sealed, "
+                    "old_secret_sealed, old_secret_until, created_at) VALUES ('w', $1, '', '[]', '', $2, $3, 0)",
+                    *(webhook_id, old, until),
+                )
+
+        await db.write(fill)
+        await db.close()
+        monkeypatch.setattr(migrate, "migrations", lambda _name, known=known: known)
+        db = await open_store(tmp_path, url, clock=CLOCK)
+        rows = await webhooks.of_workspace(db.read, "w")
+        assert [row.old_secrets_json for row in rows] == ["[]", '[["1.c+/=",1790000000000]]']
         await db.close()
 
 

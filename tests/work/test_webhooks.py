@@ -9,17 +9,17 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from seam.seam_webhook import SeamWebhook
 from standardwebhooks.webhooks import Webhook as Standard
-from tests.support.receiver import Receiver, receiver
+from tests.support.receiver import Received, Receiver, receiver
 from tests.support.server import World, new_workspace, serving, until
 
-from doorward.clock import Clock
+from doorward.clock import Clock, ManualClock
 from doorward.core import events
 from doorward.networks import RECEIVERS_SETTING, Networks, Receivers
 from doorward.providers.my_2n.emulator import tls
@@ -529,15 +529,60 @@ async def test_a_receiver_that_fails_for_days_is_disabled_and_wakes_when_it_is_u
         await world.eventually(lambda: any(one.event.get("device_name") == "Later" for one in there.received))
 
 
-async def test_two_secrets_sign_while_one_replaces_the_other(tmp_path: Path, database_url: str | None) -> None:
-    async with serving(tmp_path, database_url, Clock(), **HERE) as world, receiver() as there:
+def signs(secret: str, received: Received) -> bool:
+    """By the signature alone: the clock of the test is not the verifier's."""
+    at = datetime.fromtimestamp(int(received.headers["svix-timestamp"]), UTC)
+    mine = Standard(secret).sign(received.headers["svix-id"], at, received.body.decode())
+    return mine in received.headers["svix-signature"].split()
+
+
+async def test_each_secret_that_was_replaced_signs_for_a_day(tmp_path: Path, database_url: str | None) -> None:
+    """The server starts again at each hour that matters."""
+    begin, secrets, devices, about = ManualClock().now(), [""], [""], {"webhook_id": ""}
+
+    async def rotate(world: World) -> None:
+        secrets.append((await world.call("/webhooks/doorward/rotate_secret", **about))["webhook"]["secret"])
+
+    async def signing(world: World) -> list[int]:
+        """Which of them sign now."""
+        there.received.clear()
+        await happen(world, f"Name {len(secrets)} at {world.clock.now()}")
+        await until(lambda: there.received)
+        return [number for number, secret in enumerate(secrets) if signs(secret, there.received[0])]
+
+    async with receiver() as there:
+        for hour, rotations, expected in (
+            (0, 0, [0]),
+            (1, 1, [0, 1]),
+            (2, 1, [0, 1, 2]),
+            (25, 0, [1, 2]),
+            (26, 0, [2]),
+        ):
+            clock = ManualClock(begin + hour * 3_600_000)
+            async with serving(tmp_path, database_url, clock, **HERE) as world:
+                if not hour:
+                    await world.connect()
+                    webhook = await hook(world, there, "device.name_changed")
+                    secrets[0], about["webhook_id"], devices = webhook["secret"], webhook["webhook_id"], world.devices
+                world.devices = devices
+                for _ in range(rotations):
+                    await rotate(world)
+                assert await signing(world) == expected
+                if hour == 26:
+                    for _ in range(7):
+                        await rotate(world)
+                    assert await signing(world) == [4, 5, 6, 7, 8, 9]
+
+
+async def test_any_of_several_signatures_will_do_for_seams_own_sdk(tmp_path: Path) -> None:
+    async with serving(tmp_path, None, Clock(), **HERE) as world, receiver() as there:
         await world.connect()
         old = await hook(world, there, "device.name_changed")
-        new = (await world.call("/webhooks/doorward/rotate_secret", webhook_id=old["webhook_id"]))["webhook"]
-        assert new["secret"] != old["secret"]
+        about = {"webhook_id": old["webhook_id"]}
+        newer, new = [(await world.call("/webhooks/doorward/rotate_secret", **about))["webhook"] for _ in range(2)]
         await happen(world)
         await until(lambda: there.received)
-        for webhook in (old, new):
+        for webhook in (old, newer, new):
             SeamWebhook(webhook["secret"]).verify(there.received[0].body.decode(), there.received[0].headers)
 
 

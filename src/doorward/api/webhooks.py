@@ -81,7 +81,7 @@ async def delete(req: Request, p: One) -> None:
 
 @route("/webhooks/doorward/rotate_secret", auth="A", returns={"webhook": Webhook}, undocumented=True)
 async def rotate_secret(req: Request, p: One) -> dict[str, Any]:
-    """Give a webhook a new secret. For 24 hours events are signed with the old one, too."""
+    """Give a webhook a new secret. For 24 hours events are signed with the one before, too; five are kept at most."""
     row = await req.write(rules.rotate, req.core, req.workspace_id, p.webhook_id)
     return {"webhook": rules.wire(req.core, row)}
 

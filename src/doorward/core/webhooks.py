@@ -40,6 +40,7 @@ BELL = "deliver"
 MOST_OF_WORKSPACE = 100
 OLD_SECRET_MS = 24 * 3_600_000
 """How long a secret that was replaced still signs."""
+MOST_OLD_SECRETS = 5
 DAY_MS = 24 * 3_600_000
 MOST_SECRETS = 1_000
 
@@ -88,8 +89,7 @@ async def create(tx: Tx, core: Core, workspace_id: str, url: str, event_types: S
         url=url,
         event_types_json=types,
         secret_sealed=core.vault.seal(new_secret(), SECRET),
-        old_secret_sealed=None,
-        old_secret_until=0,
+        old_secrets_json="[]",
         failing_since=None,
         disabled_at=None,
         created_at=core.clock.now(),
@@ -116,15 +116,25 @@ async def change(tx: Tx, core: Core, workspace_id: str, webhook_id: str, event_t
 
 
 async def rotate(tx: Tx, core: Core, workspace_id: str, webhook_id: str) -> WebhookRow:
-    """A new secret. For a day the old one signs beside it, so that the receiver can change without missing anything."""
-    row = await get(tx, workspace_id, webhook_id)
+    """A new secret. For a day the one before signs beside it, so that the receiver can change without missing anything,
+    however often that happens in the day: five are kept."""
+    await tx.lock("webhooks", workspace_id)
+    row, now = await get(tx, workspace_id, webhook_id), core.clock.now()
+    old = [(row.secret_sealed, now + OLD_SECRET_MS), *_old_secrets(row, now)][:MOST_OLD_SECRETS]
     return await webhooks.change(
         tx,
         row,
         secret_sealed=core.vault.seal(new_secret(), SECRET),
-        old_secret_sealed=row.secret_sealed,
-        old_secret_until=core.clock.now() + OLD_SECRET_MS,
+        old_secrets_json=msgspec.json.encode(old).decode(),
     )
+
+
+_decode_old = msgspec.json.Decoder(list[tuple[str, int]]).decode
+
+
+def _old_secrets(row: WebhookRow, now: int) -> list[tuple[str, int]]:
+    """Those that were replaced and still sign, sealed, and until when."""
+    return [one for one in _decode_old(row.old_secrets_json) if one[1] > now]
 
 
 async def delete(tx: Tx, workspace_id: str, webhook_id: str) -> None:
@@ -197,10 +207,9 @@ class Secrets:
         self._known: dict[str, bytes] = {}
 
     def of(self, row: WebhookRow) -> tuple[bytes, ...]:
-        """The secret, and for a while the one before."""
-        if row.old_secret_sealed is None or row.old_secret_until <= self._core.clock.now():
-            return (self._open(row.secret_sealed),)
-        return self._open(row.secret_sealed), self._open(row.old_secret_sealed)
+        """The secret, and for a while those before."""
+        old = _old_secrets(row, self._core.clock.now())
+        return (self._open(row.secret_sealed), *(self._open(sealed) for sealed, _ in old))
 
     def _open(self, sealed: str) -> bytes:
         found = self._known.get(sealed)

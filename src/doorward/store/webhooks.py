@@ -16,8 +16,7 @@ class WebhookRow(msgspec.Struct, frozen=True):
     url: str
     event_types_json: str
     secret_sealed: str
-    old_secret_sealed: str | None
-    old_secret_until: int
+    old_secrets_json: str
     failing_since: int | None
     disabled_at: int | None
     created_at: int

@@ -44,7 +44,7 @@ class Letter(msgspec.Struct, frozen=True, array_like=True):
     at: int
     """When it is sent: seconds since 1970."""
     secrets: tuple[bytes, ...]
-    """Each signs: a secret and, for a while, the one before."""
+    """Each signs: a secret and, for a while, those before."""
     body: str
 
     def headers(self) -> dict[str, str]:
