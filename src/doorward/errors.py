@@ -197,6 +197,12 @@ class NotSupported(BadRequest):
     type = "not_supported"
 
 
+class WebhookIsDisabled(BadRequest):
+    """The webhook is disabled, and gets nothing. Update it first (/webhooks/update): that wakes it."""
+
+    type = "webhook_disabled"
+
+
 class WorkspaceNotSandbox(BadRequest):
     """Only sandbox workspaces can be reset."""
 

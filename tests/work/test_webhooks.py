@@ -26,6 +26,7 @@ from doorward.providers.my_2n.emulator import tls
 from doorward.store import devices
 from doorward.store.db import Tx
 from doorward.wire.events.device import DeviceNameChanged
+from doorward.wire.time import parse
 from doorward.work.deliver import DRAIN_S, PART, WIDTH
 from doorward.work.post import Letter, Poster
 
@@ -410,11 +411,61 @@ async def test_tries_follow_the_documented_pauses_and_end(tmp_path: Path, databa
         assert [one["status"] for one in row["tries"]] == [500] * 4
         assert row["next_try_at"] is None and row["tries"][0]["error"] == "The receiver answered 500."
         assert len({one.headers["svix-id"] for one in there.received}) == 1
-        # It can be had again.
+        # It can be had again, with all its tries, and again.
+        about = {"delivery_id": row["delivery_id"]}
+        for replay in (1, 2):
+            shown = (await world.call("/webhooks/doorward/replay", **about))["delivery"]
+            assert shown["state"] == "due" and len(shown["tries"]) == 4 * replay
+            await world.eventually(lambda: tried(world, webhook, 4 * replay + 1), step=0.1)  # noqa: B023
+            (row,) = (await log_of(world, webhook))["deliveries"]
+            assert 5_000 <= parse(row["next_try_at"]) - parse(row["tries"][-1]["at"]) < 6_000
+            await world.eventually(lambda: is_state(world, webhook, "given_up"), step=6)
+            assert len(there.received) == 4 * replay + 4
         there.answer = lambda _n: 204
-        await world.call("/webhooks/doorward/replay", delivery_id=row["delivery_id"])
+        await world.call("/webhooks/doorward/replay", **about)
         await world.eventually(lambda: is_state(world, webhook, "done"))
-        assert len(there.received) == 5
+        assert len(there.received) == 13
+        # Also one that was taken.
+        there.answer = lambda _n: 500
+        await world.call("/webhooks/doorward/replay", **about)
+        await world.eventually(lambda: is_state(world, webhook, "given_up"), step=6)
+        assert len(there.received) == 17
+
+
+async def test_a_replay_holds_after_a_restart(tmp_path: Path, database_url: str | None) -> None:
+    options = {**HERE, "webhook_retries": "1h"}
+    async with receiver(answer=lambda _n: 500) as there:
+        async with serving(tmp_path, database_url, **options) as world:
+            await world.connect()
+            webhook = await hook(world, there, "device.name_changed")
+            await happen(world)
+            await world.eventually(lambda: is_state(world, webhook, "given_up"), step=600)
+            (row,) = (await log_of(world, webhook))["deliveries"]
+            await world.call("/webhooks/doorward/replay", delivery_id=row["delivery_id"])
+            await world.eventually(lambda: tried(world, webhook, 3), step=0.1)
+            clock = world.clock
+        async with serving(tmp_path, database_url, clock, **options) as world:
+            assert await is_state(world, webhook, "due")
+            await world.eventually(lambda: tried(world, webhook, 4), step=600)
+            assert await is_state(world, webhook, "given_up")
+
+
+async def test_what_is_asked_for_again_while_it_is_on_its_way_is_sent_again(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    options = {**HERE, "webhook_retries": "off"}
+    async with serving(tmp_path, database_url, **options) as world, receiver(answer=lambda _n: 500) as there:
+        there.slowness_s = 0.5
+        await world.connect()
+        webhook = await hook(world, there, "device.name_changed")
+        await happen(world)
+        await until(lambda: there.received)
+        (row,) = (await log_of(world, webhook))["deliveries"]
+        await world.clock.advance(0.001)
+        await world.call("/webhooks/doorward/replay", delivery_id=row["delivery_id"])
+        await world.eventually(lambda: tried(world, webhook, 2), step=0.1)
+        assert await is_state(world, webhook, "given_up")
+        assert len(there.received) == 2
 
 
 async def tried(world: World, webhook: Any, count: int) -> bool:
@@ -520,13 +571,56 @@ async def test_a_receiver_that_fails_for_days_is_disabled_and_wakes_when_it_is_u
         for count in range(1, 6):
             await world.eventually(lambda: tried(world, webhook, count), step=10)  # noqa: B023
         assert "webhook.disabled" in await world.types()
-        assert (await log_of(world, webhook))["health"]["disabled_at"] is not None
+        log = await log_of(world, webhook)
+        assert log["health"]["disabled_at"] is not None
+        assert [(one["state"], one["next_try_at"]) for one in log["deliveries"]] == [("due", None)]
+        for _ in range(2):  # the refusal leaves it as it is
+            about = {"delivery_id": log["deliveries"][0]["delivery_id"]}
+            error = await world.fail("/webhooks/doorward/replay", 400, "webhook_disabled", **about)
+            assert "/webhooks/update" in error["message"]
         there.answer = lambda _n: 200
         await happen(world, "Later")
         await world.pass_time(30)
         assert len(there.received) == 5
         await world.call("/webhooks/update", webhook_id=webhook["webhook_id"], event_types=["*"])
         await world.eventually(lambda: any(one.event.get("device_name") == "Later" for one in there.received))
+
+
+async def test_what_waits_at_a_disabled_webhook_is_forgotten_after_a_week(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    begin, day = ManualClock().now(), 24 * 3_600_000
+    options = {**HERE, "webhook_retries": "2m", "webhook_disable_after": 0.0001}
+    async with receiver(answer=lambda _n: 500) as there:
+        async with serving(tmp_path, database_url, **options) as world:
+            await world.connect()
+            devices, webhook = world.devices, await hook(world, there, "device.name_changed")
+            about = {"webhook_id": webhook["webhook_id"]}
+            await happen(world, "Old")
+            await world.eventually(lambda: is_disabled(world, webhook), step=10)
+            await happen(world, "Waits")
+            await until(lambda: stand(world, webhook, ["due", "given_up"]))
+        there.answer, count = lambda _n: 200, len(there.received)
+        for days, left in ((6, ["due", "given_up"]), (6.5, ["due", "due", "given_up"]), (8, ["due"])):
+            async with serving(tmp_path, database_url, ManualClock(begin + int(days * day)), **options) as world:
+                world.devices = devices
+                if days == 6.5:
+                    await happen(world, "Later")
+                await world.pass_time(2)
+                await until(lambda: stand(world, webhook, left))  # noqa: B023
+                if days == 8:
+                    await world.call("/webhooks/update", event_types=["*"], **about)
+                    await until(lambda: stand(world, webhook, ["done"]))
+        assert [one.event["device_name"] for one in there.received[count:]] == ["Later"]
+
+
+async def is_disabled(world: World, webhook: Any) -> bool:
+    return (await log_of(world, webhook))["health"]["disabled_at"] is not None
+
+
+async def stand(world: World, webhook: Any, states: list[str]) -> bool:
+    found = sorted(one["state"] for one in (await log_of(world, webhook))["deliveries"])
+    return found == states
 
 
 def signs(secret: str, received: Received) -> bool:

@@ -117,8 +117,9 @@ async def list_deliveries(req: Request, p: ListDeliveries) -> dict[str, Any]:
         where.add("delivery_id < {}", position[1])
     rows = await deliveries.newest(req.db, where, p.limit + 1)
     shown, pagination = page.cut(req, rows, p.limit, lambda row: (row.created_at, row.delivery_id))
+    is_disabled = webhook.disabled_at is not None
     return {
-        "deliveries": [rules.wire_delivery(row) for row in shown],
+        "deliveries": [rules.wire_delivery(row, is_disabled=is_disabled) for row in shown],
         "health": rules.wire_health(webhook),
         "pagination": pagination,
     }
@@ -133,6 +134,6 @@ class Replay(Params):
 
 @route("/webhooks/doorward/replay", auth="A", returns={"delivery": Delivery}, undocumented=True)
 async def replay(req: Request, p: Replay) -> dict[str, Any]:
-    """Have an event sent to its webhook again, whatever became of it."""
+    """Have an event sent to its webhook again, whatever became of it, and tried as often as a new one."""
     row = await req.write(rules.replay, req.core, req.workspace_id, p.delivery_id)
     return {"delivery": rules.wire_delivery(row)}

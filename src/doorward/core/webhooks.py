@@ -19,7 +19,7 @@ import msgspec
 from doorward.config import pauses_ms
 from doorward.core import events
 from doorward.core.context import Core
-from doorward.errors import DeliveryNotFound, InvalidEventTypes, InvalidInput, WebhookNotFound
+from doorward.errors import DeliveryNotFound, InvalidEventTypes, InvalidInput, WebhookIsDisabled, WebhookNotFound
 from doorward.ids import new_id
 from doorward.networks import Networks, Receivers
 from doorward.store import deliveries, webhooks
@@ -144,12 +144,16 @@ async def delete(tx: Tx, workspace_id: str, webhook_id: str) -> None:
 
 
 async def replay(tx: Tx, core: Core, workspace_id: str, delivery_id: str) -> DeliveryRow:
-    """Have an event sent again, whatever became of it."""
+    """Have an event sent again, whatever became of it; if that fails, with all the pauses of a new one."""
     row = await deliveries.get(tx, workspace_id, delivery_id)
     if row is None:
         raise DeliveryNotFound(data={"delivery_id": delivery_id})
-    row = msgspec.structs.replace(row, state="due", due_at=core.clock.now())
-    await deliveries.settle(tx, [row])
+    webhook = await get(tx, workspace_id, row.webhook_id)
+    if webhook.disabled_at is not None:
+        raise WebhookIsDisabled(data={"webhook_id": webhook.webhook_id})
+    tries = len(msgspec.json.decode(row.tries_json))
+    row = msgspec.structs.replace(row, state="due", due_at=core.clock.now(), earlier_tries=tries)
+    await deliveries.begin_anew(tx, row)
     tx.after_commit(lambda: core.wake.ring(BELL))
     return row
 
@@ -224,7 +228,7 @@ class Secrets:
 def after(core: Core, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:
     """The delivery as it stands after a try."""
     tries: list[Any] = msgspec.json.decode(row.tries_json)
-    failures_before = len(tries) - _replayed(tries)
+    failures_before = len(tries) - row.earlier_tries
     tries.append([outcome.at, outcome.took_ms, outcome.status, outcome.error])
     state, due_at = "done", row.due_at
     if outcome.error is not None:
@@ -235,15 +239,10 @@ def after(core: Core, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:
     return msgspec.structs.replace(row, state=state, due_at=due_at, tries_json=msgspec.json.encode(tries).decode())
 
 
-def _replayed(tries: list[Any]) -> int:
-    """Tries up to the last one that was taken: a replay begins anew."""
-    return max((n for n, one in enumerate(tries, 1) if one[3] is None), default=0)
-
-
 async def write_down(tx: Tx, core: Core, found: Sequence[tuple[DeliveryRow, Outcome]]) -> dict[str, WebhookRow | None]:
     """What came of tries. Their webhooks, by id, as they now are (None: gone); one that has failed for days is
     disabled."""
-    await deliveries.settle(tx, [after(core, delivery, outcome) for delivery, outcome in found])
+    await deliveries.settle(tx, [(delivery, after(core, delivery, outcome)) for delivery, outcome in found])
     outcomes: dict[str, list[Outcome]] = {}
     for delivery, outcome in found:
         outcomes.setdefault(delivery.webhook_id, []).append(outcome)
@@ -283,14 +282,15 @@ def wire(core: Core, row: WebhookRow) -> wire_types.Webhook:
     )
 
 
-def wire_delivery(row: DeliveryRow) -> wire_types.Delivery:
+def wire_delivery(row: DeliveryRow, *, is_disabled: bool = False) -> wire_types.Delivery:
+    """A delivery of a webhook that is disabled, or is not."""
     return wire_types.Delivery(
         delivery_id=row.delivery_id,
         webhook_id=row.webhook_id,
         event_id=row.event_id,
         event_type=row.event_type,
         state=row.state,
-        next_try_at=iso(row.due_at) if row.state == "due" else None,
+        next_try_at=iso(row.due_at) if row.state == "due" and not is_disabled else None,
         tries=[
             wire_types.Try(at=iso(at), took_ms=took_ms, status=status, error=error)
             for at, took_ms, status, error in msgspec.json.decode(row.tries_json)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from doorward.store.db import Reader, Tx, Where, columns, insert
+from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
@@ -27,6 +27,8 @@ class DeliveryRow(msgspec.Struct, frozen=True):
     due_at: int
     tries_json: str
     created_at: int
+    earlier_tries: int = 0
+    """Tries before it was last asked for again."""
 
 
 _SELECT = f"SELECT {columns(DeliveryRow)} FROM deliveries"
@@ -93,12 +95,27 @@ async def due(
     return [one for one in (DeliveryRow(*row) for row in rows) if one.delivery_id not in but][:limit]
 
 
-async def settle(tx: Tx, rows: Sequence[DeliveryRow]) -> None:
-    """Write down what came of tries: state, next try, and the list of tries."""
+async def settle(tx: Tx, rows: Sequence[tuple[DeliveryRow, DeliveryRow]]) -> None:
+    """Write down what came of tries: each row as it was sent, and as it then is. What was asked for again meanwhile
+    stays due; what was given up meanwhile is not due again."""
     await tx.many(
-        "UPDATE deliveries SET state = $1, due_at = $2, tries_json = $3 WHERE workspace_id = $4 AND delivery_id = $5",
-        [(row.state, row.due_at, row.tries_json, row.workspace_id, row.delivery_id) for row in rows],
+        "UPDATE deliveries SET tries_json = $1, "
+        f"state = CASE WHEN {_AS_SENT} THEN $2 ELSE state END, due_at = CASE WHEN {_AS_SENT} THEN $3 ELSE due_at END "
+        "WHERE workspace_id = $4 AND delivery_id = $5",
+        [
+            (now.tries_json, now.state, now.due_at, now.workspace_id, now.delivery_id, sent.due_at, sent.earlier_tries)
+            for sent, now in rows
+        ],
     )
+
+
+_AS_SENT = "due_at = $6 AND earlier_tries = $7 AND (state = 'due' OR $2 = 'done')"
+
+
+async def begin_anew(tx: Tx, row: DeliveryRow) -> None:
+    """Write down that it is due again."""
+    values = {"state": row.state, "due_at": row.due_at, "earlier_tries": row.earlier_tries}
+    await update(tx, "deliveries", row, ("workspace_id", "delivery_id"), values)
 
 
 async def newest(read: Reader, where: Where, limit: int) -> list[DeliveryRow]:
@@ -107,5 +124,11 @@ async def newest(read: Reader, where: Where, limit: int) -> list[DeliveryRow]:
 
 
 async def forget(tx: Tx, before: int) -> int:
-    """Drop what ended, and is older than this."""
-    return await tx.run("DELETE FROM deliveries WHERE state <> 'due' AND created_at < $1", before)
+    """Drop what ended, or waits at a disabled webhook, and is older than this."""
+    ended = await tx.run("DELETE FROM deliveries WHERE state <> 'due' AND created_at < $1", before)
+    waiting = await tx.run(
+        "DELETE FROM deliveries WHERE state = 'due' AND created_at < $1 AND (workspace_id, webhook_id) IN "
+        "(SELECT workspace_id, webhook_id FROM webhooks WHERE disabled_at IS NOT NULL)",
+        before,
+    )
+    return ended + waiting

@@ -44,7 +44,7 @@ class Delivery(msgspec.Struct, kw_only=True):
     state: str
     """`due`, `done` (the receiver took it) or `given_up`."""
     next_try_at: str | None
-    """When it is tried next; null: never."""
+    """When it is tried next; null: never, or not before its webhook is woken."""
     tries: list[Try]
     """What was tried, the oldest first."""
 

@@ -1,8 +1,8 @@
 """Ends what ran out of time, drops what is old, and keeps the index of texts in good order.
 
 Which rows: attempts past their deadline, remembered device events, what devices noted, what was tried at them, and
-deliveries that ended. Woken by time alone. If it dies half way: the next round does the rest. If two run: ending an
-attempt twice changes nothing.
+deliveries that ended or wait at a disabled webhook. Woken by time alone. If it dies half way: the next round does the
+rest. If two run: ending an attempt twice changes nothing.
 """
 
 import structlog

@@ -4,3 +4,6 @@ UPDATE webhooks SET old_secrets_json = '[["' || old_secret_sealed || '",' || old
   WHERE old_secret_sealed IS NOT NULL;
 ALTER TABLE webhooks DROP COLUMN old_secret_sealed;
 ALTER TABLE webhooks DROP COLUMN old_secret_until;
+
+-- How many of its tries a delivery had when it was last asked for again: its pauses are counted from there.
+ALTER TABLE deliveries ADD COLUMN earlier_tries INTEGER NOT NULL DEFAULT 0;
