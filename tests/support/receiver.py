@@ -32,6 +32,8 @@ class Receiver:
     """The status of the n-th answer, from 0."""
     slowness_s: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
+    gate: asyncio.Event | None = None
+    """Nothing is answered before it is set."""
 
     @property
     def types(self) -> list[str]:
@@ -41,6 +43,8 @@ class Receiver:
         body = await request.read()
         number = len(self.received)
         self.received.append(Received({name.lower(): value for name, value in request.headers.items()}, body))
+        if self.gate is not None:
+            await self.gate.wait()
         if self.slowness_s:
             await asyncio.sleep(self.slowness_s)
         return web.Response(status=self.answer(number), headers=self.headers)

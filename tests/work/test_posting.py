@@ -18,7 +18,7 @@ from tests.support.receiver import Receiver, receiver
 from tests.support.server import until
 
 from doorward.networks import RECEIVERS_SETTING
-from doorward.work.post import Letter
+from doorward.work.post import UNWANTED, Letter
 from doorward.work.posting import Pace, Posting
 
 AT_ONCE = Pace(look_s=0.02, many=1, few=1_000, few_looks=1_000_000)
@@ -127,6 +127,16 @@ async def test_letters_of_a_helper_that_dies_are_posted_again() -> None:
         assert posting.helper is None
         await asyncio.sleep(AT_ONCE.look_s * 3)
         assert posting.helper is None, "it failed a moment ago"
+
+
+async def test_a_letter_of_a_helper_that_dies_is_not_posted_again_when_it_is_unwanted() -> None:
+    async with receiver(slowness_s=0.3) as there, helped(replace(AT_ONCE, again_s=3600)) as posting:
+        found: Found = []
+        posting.post(letter(there.url), lambda status, error: found.append((status, error)), lambda: False)
+        await until(lambda: there.received)
+        os.kill(helper_of(posting), signal.SIGKILL)
+        await until(lambda: found)
+        assert found == [(None, UNWANTED)] and len(there.received) == 1
 
 
 async def test_a_helper_that_hangs_is_replaced() -> None:

@@ -28,7 +28,7 @@ from doorward.store.db import Tx
 from doorward.wire.events.device import DeviceNameChanged
 from doorward.wire.time import parse
 from doorward.work.deliver import DRAIN_S, PART, WIDTH
-from doorward.work.post import Letter, Poster
+from doorward.work.post import UNWANTED, Letter, Poster, Wanted, always
 
 HERE: dict[str, Any] = {"webhook_allow": "127.0.0.0/8"}
 HOOK = "/webhooks/create"
@@ -165,11 +165,11 @@ async def test_unusual_addresses_are_taken(tmp_path: Path) -> None:
             assert (await world.call(HOOK, url=url))["webhook"]["url"] == url
 
 
-async def post(poster: Poster, url: str) -> tuple[int | None, str | None]:
+async def post(poster: Poster, url: str, is_wanted: Wanted = always) -> tuple[int | None, str | None]:
     """Send something, and wait for what comes of it."""
     future: asyncio.Future[tuple[int | None, str | None]] = asyncio.get_running_loop().create_future()
     letter = Letter(url, "event", 1_790_000_000, (b"secret",), "{}")
-    poster.post(letter, lambda status, error: future.set_result((status, error)))
+    poster.post(letter, lambda status, error: future.set_result((status, error)), is_wanted)
     return await future
 
 
@@ -504,6 +504,92 @@ async def test_a_slow_receiver_keeps_nobody_waiting(tmp_path: Path, database_url
         assert len(slow.received) <= 16
 
 
+QUEUED = 60
+
+
+@asynccontextmanager
+async def queued(tmp_path: Path, database_url: str | None) -> AsyncIterator[tuple[World, Receiver, Any]]:
+    """A webhook with as many requests under way as there may be, and more that wait. At the end those are answered, and
+    none of what waited has begun."""
+    async with serving(tmp_path, database_url, **HERE) as world, receiver(gate=asyncio.Event()) as there:
+        assert there.gate is not None
+        await world.connect()
+        webhook = await hook(world, there, "device.name_changed")
+        for number in range(QUEUED):
+            await happen(world, f"Name {number}")
+        await until(lambda: len(there.received) == WIDTH)
+        await until(lambda: is_sorted(world))
+        yield world, there, webhook
+        there.gate.set()
+        await world.pass_time(12)
+        await world.settle(0.3)
+        assert len(there.received) == WIDTH
+
+
+async def test_nothing_begins_after_a_webhook_was_deleted(tmp_path: Path, database_url: str | None) -> None:
+    async with queued(tmp_path, database_url) as (world, _, webhook):
+        await world.call("/webhooks/delete", webhook_id=webhook["webhook_id"])
+
+
+async def test_nothing_begins_after_a_sandbox_was_reset_but_what_happens_then(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with queued(tmp_path, database_url) as (world, there, webhook):
+        await world.call("/workspaces/reset_sandbox")
+        there.answer = lambda _n: 500  # none of it comes again
+    async with serving(tmp_path, database_url, world.clock, **HERE) as world, receiver() as there:
+        assert (await log_of(world, webhook))["deliveries"] == []
+        await world.connect()
+        await hook(world, there, "device.name_changed")
+        await happen(world, "New")
+        await until(lambda: there.received)
+        assert there.received[0].event["device_name"] == "New"
+
+
+async def test_nothing_begins_that_a_webhook_does_not_want_any_more(tmp_path: Path, database_url: str | None) -> None:
+    async with queued(tmp_path, database_url) as (world, there, webhook):
+        about = {"webhook_id": webhook["webhook_id"]}
+        await world.call("/webhooks/update", event_types=["lock.locked"], **about)
+        # What is under way and fails is not tried again, either.
+        there.answer = lambda n: 500 if n % 2 else 200
+    async with serving(tmp_path, database_url, world.clock, **HERE) as world:
+        log = (await log_of(world, webhook))["deliveries"]
+        assert [one["state"] for one in log].count("done") == WIDTH // 2
+        assert [one["state"] for one in log].count("given_up") == QUEUED - WIDTH // 2
+        assert sum(len(one["tries"]) for one in log) == WIDTH
+
+
+async def test_what_waits_is_signed_with_a_secret_that_is_new(tmp_path: Path, database_url: str | None) -> None:
+    async with (
+        serving(tmp_path, database_url, **HERE) as world,
+        receiver(gate=asyncio.Event()) as there,
+    ):
+        assert there.gate is not None
+        await world.connect()
+        webhook = await hook(world, there, "device.name_changed")
+        for number in range(QUEUED):
+            await happen(world, f"Name {number}")
+        await until(lambda: len(there.received) == WIDTH)
+        reply = await world.call("/webhooks/doorward/rotate_secret", webhook_id=webhook["webhook_id"])
+        there.gate.set()
+        await until(functools.partial(settled, world, webhook))
+        assert len(there.received) == QUEUED
+        for secret, count in ((webhook["secret"], QUEUED), (reply["webhook"]["secret"], QUEUED - WIDTH)):
+            assert sum(signs(secret, one) for one in there.received) == count
+
+
+async def test_what_is_unwanted_when_its_connection_stands_does_not_begin() -> None:
+    async with answering(OK, None, OK) as (url, came):
+        poster = Poster(LOOPBACK, 5.0)
+        assert await post(poster, url) == (200, None)
+        # The receiver hangs up as the next one comes. Until there is another connection, it has become unwanted.
+        assert await post(poster, url, lambda: False) == (None, UNWANTED)
+        assert [len(requests) for requests in came] == [2, 0]
+        assert await post(poster, url) == (200, None)
+        assert [len(requests) for requests in came] == [2, 1], "the new connection is used"
+        await poster.close()
+
+
 async def test_more_than_is_kept_ready_comes_once_each_and_in_order(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url, **HERE) as world, receiver() as quick, receiver() as late:
         late.slowness_s = 0.5
@@ -534,7 +620,12 @@ async def settled(world: World, webhook: Any) -> bool:
     """Everything that has happened was delivered there."""
     read = world.core.db.read
     states = await read.all("SELECT DISTINCT state FROM deliveries WHERE webhook_id = $1", webhook["webhook_id"])
-    return [row[0] for row in states] == ["done"] and not await read.all("SELECT 1 FROM outbox")
+    return [row[0] for row in states] == ["done"] and await is_sorted(world)
+
+
+async def is_sorted(world: World) -> bool:
+    """Every event has become deliveries."""
+    return not await world.core.db.read.all("SELECT 1 FROM outbox")
 
 
 async def test_what_was_not_delivered_survives_a_restart(tmp_path: Path, database_url: str | None) -> None:

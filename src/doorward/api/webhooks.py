@@ -66,14 +66,14 @@ class Update(Params):
 
 @route("/webhooks/update", auth="A")
 async def update(req: Request, p: Update) -> None:
-    """Change which events a webhook gets. One that was disabled is tried again."""
+    """Change which events a webhook gets, those that wait included. One that was disabled is tried again."""
     await req.write(rules.change, req.core, req.workspace_id, p.webhook_id, p.event_types)
 
 
 @route("/webhooks/delete", auth="A")
 async def delete(req: Request, p: One) -> None:
     """Delete a webhook, with everything that waits for it."""
-    await req.write(rules.delete, req.workspace_id, p.webhook_id)
+    await req.write(rules.delete, req.core, req.workspace_id, p.webhook_id)
 
 
 # ---------------------------------------------------------------- extensions

@@ -7,6 +7,7 @@ from doorward.clock import Clock
 from doorward.config import Config
 from doorward.core.callers import Callers
 from doorward.core.limits import Limits
+from doorward.core.sending import Sending
 from doorward.core.wake import Wake
 from doorward.crypto import Vault
 from doorward.providers.base import Provider
@@ -30,6 +31,8 @@ class Core:
     """Workspaces that have webhooks: what happens in them goes to the outbox, too."""
     callers: Callers = field(default_factory=Callers)
     """What is remembered of callers."""
+    sending: Sending = field(default_factory=Sending)
+    """What is remembered of webhooks and deliveries."""
     actor: str | None = None
     """Who asked for what is done, as `api_key:<id>`, `token:<id>` or `client_session:<id>`; None: this server by
     itself."""

@@ -5,6 +5,9 @@
 The outbox row is written in the event's own transaction, the deliveries in the one that takes it out again, and the
 outcome of a try after the receiver has answered. So nothing is lost when the process dies between any two of them; what
 had been sent and not been written down is sent again. Receivers tell repeats by the event's id, which is `svix-id`.
+
+Whoever changes webhooks, or takes deliveries away, holds the lock `webhooks`, as sorting does, and voids what was read
+ahead (`core.sending`): once it is answered, nothing begins that it has ended.
 """
 
 import base64
@@ -24,7 +27,7 @@ from doorward.ids import new_id
 from doorward.networks import Networks, Receivers
 from doorward.store import deliveries, webhooks
 from doorward.store.db import Reader, Tx
-from doorward.store.deliveries import DeliveryRow, OutboxRow
+from doorward.store.deliveries import DeliveryRow
 from doorward.store.webhooks import WebhookRow
 from doorward.web_address import WebAddress
 from doorward.wire import webhook as wire_types
@@ -37,6 +40,7 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - how each begins
 ALL = "*"
 LOOPBACK = ipaddress.IPv4Address("127.0.0.1")
 BELL = "deliver"
+LOCK = "webhooks"
 MOST_OF_WORKSPACE = 100
 OLD_SECRET_MS = 24 * 3_600_000
 """How long a secret that was replaced still signs."""
@@ -80,7 +84,7 @@ def new_secret() -> str:
 async def create(tx: Tx, core: Core, workspace_id: str, url: str, event_types: Sequence[str]) -> WebhookRow:
     """A new webhook: it gets what happens from now on."""
     types = check_types(event_types)
-    await tx.lock("webhooks", workspace_id)
+    await tx.lock(LOCK)
     if len(await webhooks.of_workspace(tx, workspace_id)) >= MOST_OF_WORKSPACE:
         raise InvalidInput(f"A workspace has {MOST_OF_WORKSPACE} webhooks at most")
     row = WebhookRow(
@@ -108,17 +112,28 @@ async def get(read: Reader, workspace_id: str, webhook_id: str) -> WebhookRow:
 
 
 async def change(tx: Tx, core: Core, workspace_id: str, webhook_id: str, event_types: Sequence[str]) -> None:
-    """Other events from now on. One that was disabled is tried again, with all that waits for it."""
+    """Other events from now on: what waits and is none of them is given up. One that was disabled is tried again, with
+    all that waits for it."""
     types = check_types(event_types)
+    await tx.lock(LOCK)
     row = await get(tx, workspace_id, webhook_id)
     await webhooks.change(tx, row, event_types_json=types, failing_since=None, disabled_at=None)
+    if ALL not in event_types:
+        await deliveries.give_up_others(tx, workspace_id, webhook_id, set(event_types))
+    _look_again(tx, core)
+
+
+def _look_again(tx: Tx, core: Core) -> None:
+    """What was read ahead is void, and something may be due."""
+    tx.after_commit(core.sending.forget)
     tx.after_commit(lambda: core.wake.ring(BELL))
 
 
 async def rotate(tx: Tx, core: Core, workspace_id: str, webhook_id: str) -> WebhookRow:
     """A new secret. For a day the one before signs beside it, so that the receiver can change without missing anything,
     however often that happens in the day: five are kept."""
-    await tx.lock("webhooks", workspace_id)
+    await tx.lock(LOCK)
+    tx.after_commit(core.sending.forget)
     row, now = await get(tx, workspace_id, webhook_id), core.clock.now()
     old = [(row.secret_sealed, now + OLD_SECRET_MS), *_old_secrets(row, now)][:MOST_OLD_SECRETS]
     return await webhooks.change(
@@ -137,8 +152,10 @@ def _old_secrets(row: WebhookRow, now: int) -> list[tuple[str, int]]:
     return [one for one in _decode_old(row.old_secrets_json) if one[1] > now]
 
 
-async def delete(tx: Tx, workspace_id: str, webhook_id: str) -> None:
+async def delete(tx: Tx, core: Core, workspace_id: str, webhook_id: str) -> None:
     """With everything that waits for it."""
+    await tx.lock(LOCK)
+    tx.after_commit(core.sending.forget)
     await get(tx, workspace_id, webhook_id)
     await webhooks.delete(tx, workspace_id, webhook_id)
 
@@ -154,16 +171,17 @@ async def replay(tx: Tx, core: Core, workspace_id: str, delivery_id: str) -> Del
     tries = len(msgspec.json.decode(row.tries_json))
     row = msgspec.structs.replace(row, state="due", due_at=core.clock.now(), earlier_tries=tries)
     await deliveries.begin_anew(tx, row)
-    tx.after_commit(lambda: core.wake.ring(BELL))
+    _look_again(tx, core)
     return row
 
 
 # ---------------------------------------------------------------- sorting
 
 
-async def sort(tx: Tx, core: Core, waiting: Sequence[OutboxRow]) -> list[DeliveryRow]:
+async def sort(tx: Tx, core: Core, most: int) -> list[DeliveryRow]:
     """From the outbox to deliveries, one for each webhook that wants the event. What was made."""
-    now = core.clock.now()
+    await tx.lock(LOCK)
+    now, waiting = core.clock.now(), await deliveries.waiting(tx, most)
     listening: dict[str, list[tuple[WebhookRow, set[str]]]] = {}
     for row in await webhooks.of_workspaces(tx, {one.workspace_id for one in waiting}):
         wanted = set(msgspec.json.decode(row.event_types_json, type=list[str]))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import actions
+from doorward.core import actions, webhooks
 from doorward.core.accounts import LINKS
 from doorward.core.context import Core
 from doorward.errors import WorkspaceNotSandbox
@@ -106,8 +106,10 @@ async def _clear(tx: Tx, core: Core, attempt: AttemptRow) -> None:
     await tx.lock("workspace", attempt.workspace_id)  # several that reset it take turns
     for device_id in await device_store.ids_of_workspace(tx, attempt.workspace_id):
         await tx.lock("device", attempt.workspace_id, device_id)  # whatever is being written down about it ends first
+    await tx.lock(webhooks.LOCK)
     await store.clear(tx, attempt.workspace_id, but_attempts=attempt.action_type)
     tx.after_commit(core.callers.forget)
+    tx.after_commit(core.sending.forget)
     tx.after_commit(lambda: core.wake.ring(LINKS))
 
 

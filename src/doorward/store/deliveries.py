@@ -38,6 +38,11 @@ async def put_out(tx: Tx, row: OutboxRow) -> None:
     await tx.run(insert("outbox", OutboxRow), *msgspec.structs.astuple(row))
 
 
+async def are_waiting(read: Reader) -> bool:
+    """There are events to be sorted."""
+    return await read.one("SELECT 1 FROM outbox LIMIT 1") is not None
+
+
 async def waiting(read: Reader, limit: int) -> list[OutboxRow]:
     """Events to be sorted, the oldest first."""
     rows = await read.all(f"SELECT {columns(OutboxRow)} FROM outbox ORDER BY event_id LIMIT $1", limit)
@@ -116,6 +121,14 @@ async def begin_anew(tx: Tx, row: DeliveryRow) -> None:
     """Write down that it is due again."""
     values = {"state": row.state, "due_at": row.due_at, "earlier_tries": row.earlier_tries}
     await update(tx, "deliveries", row, ("workspace_id", "delivery_id"), values)
+
+
+async def give_up_others(tx: Tx, workspace_id: str, webhook_id: str, event_types: Collection[str]) -> None:
+    """What is due at a webhook and of another type is due no more."""
+    where = Where()
+    where.add("workspace_id = {} AND webhook_id = {} AND state = 'due'", workspace_id, webhook_id)
+    where.add(f"event_type NOT IN ({', '.join('{}' for _ in event_types)})", *event_types)
+    await tx.run(f"UPDATE deliveries SET state = 'given_up' WHERE {where}", *where.args)
 
 
 async def newest(read: Reader, where: Where, limit: int) -> list[DeliveryRow]:

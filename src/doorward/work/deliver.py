@@ -8,6 +8,9 @@ Every webhook has a lane of its own, started when something is due there, ended 
 time, begun in order. What came of them is written down for all lanes together. Where try after try fails, a lane
 narrows to one request at a time with growing pauses in between, so that a dead receiver costs next to nothing, and a
 receiver that is back is noticed soon.
+
+What a lane has read is good for an era of `core.sending`. Before each request it is asked whether that has passed, and
+then all is read again: what was ended by a change that has been answered does not begin.
 """
 
 import asyncio
@@ -25,7 +28,7 @@ from doorward.store import events as event_store
 from doorward.store import webhooks as store
 from doorward.store.deliveries import DeliveryRow
 from doorward.store.webhooks import WebhookRow
-from doorward.work.post import Letter
+from doorward.work.post import UNWANTED, Letter
 from doorward.work.posting import Posting
 
 log = structlog.get_logger()
@@ -47,6 +50,8 @@ GATHER_S = 0.003
 """What lands together is written down together."""
 TEXTS = 2_000
 """Events that are kept ready to be sent to several webhooks."""
+NONE = -1
+"""The era of a lane that has to read everything again."""
 
 
 @dataclass
@@ -63,6 +68,8 @@ class _Lane:
     """Deliveries that are on their way, or came back and are not written down yet."""
     webhook: WebhookRow | None = None
     """As it was last read; None: it is gone."""
+    era: int = NONE
+    """In which that, and what is ahead, was read."""
     may_be_more: bool = True
     """Something may be due that was not fetched."""
     is_looking: bool = False
@@ -81,6 +88,11 @@ class _Lane:
             self.may_be_more = True
         else:
             self.ahead.append((row, text))
+        self.wake.set()
+
+    def look(self) -> None:
+        """Something may be due."""
+        self.may_be_more = True
         self.wake.set()
 
     @property
@@ -134,9 +146,7 @@ class Deliverer:
                 now = core.clock.now()
                 for workspace_id, webhook_id in await deliveries.webhooks_due(core.db.read, now):
                     if webhook_id in self._busy:
-                        lane = self._lanes[webhook_id]
-                        lane.may_be_more = True
-                        lane.wake.set()
+                        self._lanes[webhook_id].look()
                     else:
                         self._begin(workspace_id, webhook_id)
                 next_at = await deliveries.next_due_at(core.db.read)
@@ -146,14 +156,17 @@ class Deliverer:
                 log.exception("delivering failed")
             await core.clock.wait(bell, pause)
 
-    async def take(self, rows: Sequence[DeliveryRow]) -> None:
-        """Deliveries that were made just now, in the order of their events: sent without being looked for."""
+    async def take(self, rows: Sequence[DeliveryRow], era: int) -> None:
+        """Deliveries that were made just now, in the order of their events: sent without being looked for, unless the
+        era in which they were made has passed."""
         texts = [await self._text(row) for row in rows]
         for row, text in zip(rows, texts, strict=True):
             if row.webhook_id not in self._busy:
                 self._begin(row.workspace_id, row.webhook_id)
-            else:
+            elif era == self._core.sending.era:
                 self._lanes[row.webhook_id].take(row, text)
+            else:
+                self._lanes[row.webhook_id].look()
 
     def _begin(self, workspace_id: str, webhook_id: str) -> None:
         self._lanes.setdefault(webhook_id, _Lane()).may_be_more = True
@@ -192,22 +205,32 @@ class Deliverer:
             lane.ahead.clear()
 
     async def _send_all(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
-        core = self._core
-        lane.webhook = await store.get(core.db.read, workspace_id, webhook_id)
-        while (webhook := lane.receiver) is not None:
+        lane.era = NONE
+        while True:
+            if not self._is_current(lane):
+                await self._look_anew(workspace_id, webhook_id, lane)
+            if (webhook := lane.receiver) is None:
+                return
             if lane.may_be_more and not lane.ahead and len(lane.known) < UNWRITTEN:
                 await self._look_ahead(workspace_id, webhook_id, lane)
             while lane.ahead and lane.flying < lane.width and len(lane.known) < UNWRITTEN:
                 if self._ending.is_set() or (self._places.locked() and lane.flying):
                     break
                 await self._places.acquire()
+                if not self._is_current(lane):
+                    self._places.release()
+                    break
                 self._send(lane, webhook, *lane.ahead.popleft())
-            if not lane.known:
+            if lane.known:
+                await lane.wake.wait()
+                lane.wake.clear()
+                if lane.pause_s and not lane.flying:
+                    await self._core.clock.wait(self._ending, lane.pause_s)
+            elif self._is_current(lane) or self._ending.is_set():
                 return
-            await lane.wake.wait()
-            lane.wake.clear()
-            if lane.pause_s and not lane.flying:
-                await core.clock.wait(self._ending, lane.pause_s)
+
+    def _is_current(self, lane: _Lane) -> bool:
+        return lane.era == self._core.sending.era
 
     async def _write_down(self) -> None:
         """Write down what came of requests: those of all lanes together, as each transaction has its price."""
@@ -217,10 +240,12 @@ class Deliverer:
             self._has_landed.clear()
             landed, self._landed = self._landed, []
             try:
-                found = [(one.row, one.outcome) for one in landed]
+                found, era = [(one.row, one.outcome) for one in landed], self._core.sending.era
                 now_are = await self._core.db.write(webhooks.write_down, self._core, found)
                 for one in landed:
                     one.lane.webhook = now_are[one.row.webhook_id]
+                    if era != self._core.sending.era:  # that may be what it was before
+                        one.lane.era = NONE
             except Exception:
                 log.exception("outcomes of deliveries were not written down: these are sent again")
                 await self._core.clock.wait(self._ending, 1.0)
@@ -229,6 +254,13 @@ class Deliverer:
                 one.lane.wake.set()
             if any(one.outcome.error is not None for one in landed):
                 self._core.wake.ring(webhooks.BELL)  # they are tried again at a time of their own
+
+    async def _look_anew(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
+        """Read the webhook, and forget what was read of its deliveries."""
+        lane.era = self._core.sending.era  # before reading
+        lane.ahead.clear()
+        lane.may_be_more = True
+        lane.webhook = await store.get(self._core.db.read, workspace_id, webhook_id)
 
     async def _look_ahead(self, workspace_id: str, webhook_id: str, lane: _Lane) -> None:
         """Fetch what is due, with its text."""
@@ -254,12 +286,16 @@ class Deliverer:
 
     def _send(self, lane: _Lane, webhook: WebhookRow, row: DeliveryRow, text: str) -> None:
         """Begin one request. It lands in its lane."""
-        core = self._core
+        core, era = self._core, lane.era
         began, at = core.clock.monotonic(), core.clock.now()
 
         def land(status: int | None, error: str | None) -> None:
             self._places.release()
             lane.flying -= 1
+            if error == UNWANTED:
+                lane.known.discard(row.delivery_id)
+                lane.look()
+                return
             lane.failures = 0 if error is None else lane.failures + 1
             took_ms = round((core.clock.monotonic() - began) * 1000)
             self._landed.append(_Landed(lane, row, Outcome(at, took_ms, status, error)))
@@ -272,4 +308,4 @@ class Deliverer:
             land(None, "The event is not there any more.")
             return
         letter = Letter(webhook.url, row.event_id, at // 1000, self._secrets.of(webhook), text)
-        self._posting.post(letter, land)
+        self._posting.post(letter, land, lambda: era == core.sending.era)

@@ -22,15 +22,16 @@ GATHER_S = 0.002
 """After a nudge: what happens together is sorted together."""
 
 
-async def run(core: Core, take: Callable[[Sequence[DeliveryRow]], Awaitable[None]]) -> None:
-    """Until cancelled. `take`: whoever sends, and would find them without being told."""
+async def run(core: Core, take: Callable[[Sequence[DeliveryRow], int], Awaitable[None]]) -> None:
+    """Until cancelled. `take`: whoever sends, and would find them without being told; it is also told the era of
+    `core.sending` in which they were made."""
     bell = core.wake.bell(events.OUTBOX)
     while True:
         bell.clear()  # before looking
         try:
-            waiting = await deliveries.waiting(core.db.read, PART)
-            if waiting:
-                await take(await core.db.write(webhooks.sort, core, waiting))
+            if await deliveries.are_waiting(core.db.read):
+                era = core.sending.era  # before they are made
+                await take(await core.db.write(webhooks.sort, core, PART), era)
                 continue
         except Exception:
             log.exception("sorting events failed")

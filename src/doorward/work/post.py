@@ -34,6 +34,14 @@ NEXT_ADDRESS_S = 0.25
 
 Landing = Callable[[int | None, str | None], None]
 """Told the receiver's status, and why it counts as failed; no reason: it took the event."""
+Wanted = Callable[[], bool]
+"""Asked just before a request begins that could not begin at once."""
+UNWANTED = "It was not to be sent any more."
+"""Why such a request has failed: the receiver knows nothing of it."""
+
+
+def always() -> bool:
+    return True
 
 
 class Letter(msgspec.Struct, frozen=True, array_like=True):
@@ -87,9 +95,10 @@ def _target(url: str) -> _Target:
 class _Request:
     """One try. It lands once."""
 
-    def __init__(self, target: _Target, data: bytes, land: Landing) -> None:
+    def __init__(self, target: _Target, data: bytes, land: Landing, is_wanted: Wanted) -> None:
         self.target = target
         self.data = data
+        self.is_wanted = is_wanted
         self.land: Landing | None = land
         self.timer: asyncio.TimerHandle | None = None
         self.connecting: asyncio.Task[None] | None = None
@@ -204,7 +213,7 @@ class Poster:
         self._tidying: asyncio.TimerHandle | None = None
         self._tls: ssl.SSLContext | None = None
 
-    def post(self, letter: Letter, land: Landing) -> None:
+    def post(self, letter: Letter, land: Landing, is_wanted: Wanted = always) -> None:
         """Send it, and tell what came of it, soon or after the time-out. Raises nothing."""
         try:
             target = _target(letter.url)
@@ -214,7 +223,7 @@ class Poster:
         head = "".join([f"{name}: {value}\r\n" for name, value in letter.headers().items()])
         body = letter.body.encode()
         data = f"{target.head}{head}content-length: {len(body)}\r\n\r\n".encode() + body
-        request = _Request(target, data, land)
+        request = _Request(target, data, land, is_wanted)
         self._under_way.add(request)
         request.timer = self._loop.call_later(self._timeout_s, self._late, request)
         kept = self._idle.get(target[:3])
@@ -260,7 +269,11 @@ class Poster:
         except (OSError, ssl.SSLError, ValueError) as exc:
             self.land(request, None, refused[-1] if refused else _sentence(exc))
         else:
-            connection.begin(request)
+            if request.is_wanted():
+                connection.begin(request)
+            else:
+                self.keep(connection)
+                self.land(request, None, UNWANTED)
 
     async def _open(self, target: _Target, refused: list[str]) -> _Connection:
         """A new connection. Raises OSError, ssl.SSLError, ValueError; why an address may not be, goes to `refused`."""

@@ -2,7 +2,7 @@
 
 A process of its own would cost every small server 40 MB, so it is started only when thousands of deliveries a second
 have to be sent, and ended when that is over. Whatever is wrong with it, letters are posted from here: those that it had
-not answered once more, which receivers tell by the event's id.
+not answered once more, which receivers tell by the event's id. What a helper was handed counts as begun.
 """
 
 import asyncio
@@ -14,11 +14,12 @@ from dataclasses import dataclass
 import structlog
 
 from doorward.networks import Networks, Receivers
-from doorward.work.post import Landing, Letter, Poster
+from doorward.work.post import UNWANTED, Landing, Letter, Poster, Wanted, always
 from doorward.work.posting_helper import Landed, Letters, Setup, frame, frames
 
 log = structlog.get_logger()
 
+Posted = tuple[Letter, Landing, Wanted]
 END_S = 2.0
 """That a helper has to end by itself."""
 KEPT_OUT = "DOORWARD_"
@@ -46,13 +47,13 @@ class Pace:
 class Helper:
     """The process, as the server sees it. `lost`: told once it is gone, with the letters that it has not answered."""
 
-    def __init__(self, setup: Setup, lost: Callable[[list[tuple[Letter, Landing]]], None]) -> None:
+    def __init__(self, setup: Setup, lost: Callable[[list[Posted]], None]) -> None:
         self._setup = setup
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._process: asyncio.subprocess.Process | None = None
         self._out: Letters = []
-        self._flying: dict[int, tuple[Letter, Landing, float]] = {}
+        self._flying: dict[int, tuple[Posted, float]] = {}
         self._count = 0
         self._since = self._loop.time()
         self.is_ready = False
@@ -71,16 +72,16 @@ class Helper:
     @property
     def silent_s(self) -> float:
         """How long it has been asked for what it did not answer yet: the oldest letter, or to begin."""
-        oldest = next((since for _, _, since in self._flying.values()), None if self.is_ready else self._since)
+        oldest = next((since for _, since in self._flying.values()), None if self.is_ready else self._since)
         return 0.0 if oldest is None else self._loop.time() - oldest
 
-    def post(self, letter: Letter, land: Landing) -> None:
+    def post(self, letter: Letter, land: Landing, is_wanted: Wanted) -> None:
         """As `Poster.post`."""
         if not self._out:
             self._loop.call_soon(self._hand_over)  # with what else is posted in this round
         self._count += 1
         self._out.append((self._count, letter))
-        self._flying[self._count] = (letter, land, self._loop.time())
+        self._flying[self._count] = ((letter, land, is_wanted), self._loop.time())
 
     def end(self) -> asyncio.Task[None]:
         """Have it ended; wait for the task."""
@@ -111,7 +112,8 @@ class Helper:
             async for landed in frames(process.stdout, Landed):
                 self.is_ready = True
                 for number, status, error in landed:
-                    self._flying.pop(number)[1](status, error)
+                    (_, land, _), _ = self._flying.pop(number)
+                    land(status, error)
         except Exception:
             log.exception("helping with webhooks failed")
         finally:
@@ -119,7 +121,7 @@ class Helper:
             self._out.clear()
             await self._let_it_end()
             flying, self._flying = self._flying, {}
-            self._lost([(letter, land) for letter, land, _ in flying.values()])
+            self._lost([posted for posted, _ in flying.values()])
 
     async def _let_it_end(self) -> None:
         if self._process is None:
@@ -154,15 +156,15 @@ class Posting:
         self._closing = False
         self.helper: Helper | None = None
 
-    def post(self, letter: Letter, land: Landing) -> None:
+    def post(self, letter: Letter, land: Landing, is_wanted: Wanted = always) -> None:
         """As `Poster.post`."""
         self._count += 1
         if self._look_at is None:
             self._look_at = self._loop.call_later(self._pace.look_s, self._look)
         if self.helper is not None and self.helper.is_ready:
-            self.helper.post(letter, land)
+            self.helper.post(letter, land, is_wanted)
         else:
-            self._here.post(letter, land)
+            self._here.post(letter, land, is_wanted)
 
     def _look(self) -> None:
         """Whether a helper is needed."""
@@ -179,7 +181,7 @@ class Posting:
         if count or self.helper is not None:
             self._look_at = self._loop.call_later(pace.look_s, self._look)
 
-    def _lost(self, letters: list[tuple[Letter, Landing]]) -> None:
+    def _lost(self, letters: list[Posted]) -> None:
         """The helper is gone."""
         self.helper = None
         if self._closing:
@@ -187,8 +189,11 @@ class Posting:
         if letters or self._few_looks < self._pace.few_looks:
             log.warning("the helper for webhooks has ended", letters=len(letters))
             self._not_before = self._loop.time() + self._pace.again_s
-        for letter, land in letters:
-            self._here.post(letter, land)
+        for letter, land, is_wanted in letters:
+            if is_wanted():
+                self._here.post(letter, land, is_wanted)
+            else:
+                land(None, UNWANTED)
 
     async def close(self) -> None:
         """Cut everything. Letters that are under way land no more."""
