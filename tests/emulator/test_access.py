@@ -49,6 +49,18 @@ async def test_a_valid_pin_tells_its_whole_story(intercom: Device) -> None:
     ]
 
 
+@pytest.mark.parametrize("only_on", [False, True])
+async def test_an_entry_toggles_a_latch_or_switches_it_on(only_on: bool) -> None:
+    latch = SwitchConfig(mode="bistable", codes=("7777",))
+    async with device(quirks=Quirks(entries_only_switch_on=only_on), switches=[latch]) as intercom:
+        await add(intercom)
+        shown = []
+        for code in ("40718*", "40718*", "7777*"):
+            intercom.unit.press_keys(code)
+            shown.append(intercom.unit.switches[1].active)
+        assert shown == ([True, True, True] if only_on else [True, False, True])
+
+
 @pytest.mark.parametrize(
     ("access", "reason"),
     [

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import AccessDenied, Alarm, AlarmChanged, DeviceEvent, LockMoved, Noted
+from doorward.providers.base import AccessDenied, Alarm, AlarmChanged, DeviceEvent, LetIn, LockMoved, Noted
 from doorward.providers.my_2n.events import Translated, Translator, occurred_at
 from doorward.providers.my_2n.intercom import Switch
 
@@ -72,7 +72,7 @@ def test_pin_opens_and_says_whose_it_was() -> None:
         line(2, "UserAuthenticated", ap=0, session=3, name="Guest", uuid=UUID),
         switched(3, True, "ap", ap=0, session=3),
     )
-    assert told == [LockMoved("b:3", NOW, locked=False, method="keycode", code_ref=UUID)]
+    assert told == [LockMoved("b:3", NOW, locked=False, method="keycode", code_ref=UUID, entry="b:2:entry")]
     assert "040718" not in repr(told)
 
 
@@ -82,11 +82,88 @@ def test_card_opens_and_says_whose_it_was() -> None:
         line(2, "UserAuthenticated", ap=0, session=3, name="Guest", uuid=UUID),
         switched(3, True, "ap", ap=0, session=3),
     )
-    assert told == [LockMoved("b:3", NOW, locked=False, method="card", code_ref=UUID)]
+    assert told == [LockMoved("b:3", NOW, locked=False, method="card", code_ref=UUID, entry="b:2:entry")]
 
 
 def test_account_that_does_not_see_the_entry_still_learns_of_the_door() -> None:
     assert events(switched(3, True, "ap", session=9)) == [LockMoved("b:3", NOW, locked=False, method="unknown")]
+
+
+def entry(number: int, session: int, uuid: str = UUID) -> list[dict[str, Any]]:
+    """A PIN that is accepted: two lines."""
+    return [
+        line(number, "CodeEntered", session=session, code="040718", uuid=uuid, valid=True),
+        line(number + 1, "UserAuthenticated", session=session, name="Guest", uuid=uuid),
+    ]
+
+
+def let_in(number: int, uuid: str = UUID, method: str = "keycode") -> LetIn:
+    return LetIn(f"b:{number}:entry", NOW, method, uuid)
+
+
+def test_whoever_comes_while_the_door_is_open_is_told_of_too() -> None:
+    assert events(*entry(1, 3)) == [let_in(2)]
+    assert events(*entry(1, 3), *entry(3, 4, "b" * 8), switched(5, False, "ap", 105, session=3)) == [
+        let_in(2),
+        let_in(4, "b" * 8),
+        LockMoved("b:5", NOW, locked=True, method="automatic"),
+    ]
+    card = line(1, "CardEntered", session=3, uid="a1b2c3", uuid=UUID, valid=True)
+    assert events(card, entry(1, 3)[1]) == [let_in(2, method="card")]
+
+
+def test_a_pulse_that_ends_after_an_entry_does_not_speak_for_it() -> None:
+    told = events(switched(1, True, "api"), *entry(2, 3), switched(4, False, "ap", 105, session=3))
+    assert [type(e) for e in told] == [LockMoved, LetIn, LockMoved]
+
+
+@pytest.mark.parametrize("switch", [MONOSTABLE, BISTABLE])
+def test_a_switch_that_moves_a_moment_later_is_waited_for(switch: Switch) -> None:
+    translator = Translator(1)
+    assert translate(translator, *entry(1, 3), switch=switch).events == []
+    assert translator.is_waiting
+    assert translate(translator, switched(3, True, "ap", session=3), switch=switch).events == [
+        LockMoved("b:3", NOW, locked=False, method="keycode", code_ref=UUID, entry="b:2:entry")
+    ]
+    assert not translator.is_waiting
+
+
+def test_a_switch_that_moves_much_later_says_for_which_entry() -> None:
+    translator = Translator(1)
+    translate(translator, *entry(1, 3))
+    assert translate(translator).events == [let_in(2)]
+    (moved,) = translate(translator, switched(3, True, "ap", session=3)).events
+    assert isinstance(moved, LockMoved) and moved.entry == "b:2:entry"
+
+
+def test_entries_are_told_in_their_order() -> None:
+    translator = Translator(1)
+    assert translate(translator, *entry(1, 3)).events == []
+    then = translate(translator, *entry(3, 4, "b" * 8), switched(5, False, "api")).events
+    assert [e.key for e in then] == ["b:2:entry", "b:4:entry", "b:5"]
+
+
+def test_a_code_that_locks_a_latch_or_opens_another_door_unlocks_nothing() -> None:
+    locks = events(*entry(1, 3), switched(3, False, "ap", session=3), switch=BISTABLE)
+    assert locks == [LockMoved("b:3", NOW, locked=True, method="keycode", code_ref=UUID)]
+    other = line(3, "SwitchStateChanged", switch=2, state=True, originator="ap", session=3)
+    assert events(*entry(1, 3), other) == []
+
+
+def test_whoever_is_known_and_refused_after_all_was_not_let_in() -> None:
+    locked = line(3, "UserRejected", session=3, uuid=UUID, reason="switchLocked")
+    assert events(*entry(1, 3), locked) == [AccessDenied("b:3", NOW, "switchLocked", UUID)]
+
+
+def test_an_entry_that_is_held_back_outlives_a_boot() -> None:
+    translator = Translator(1)
+    translate(translator, *entry(1, 3))
+    translator.reset()
+    assert translate(translator, line(1, "DeviceState", state="startup")).events[0] == let_in(2)
+
+
+def test_an_acceptance_without_a_session_is_none_that_can_be_followed() -> None:
+    assert events(line(1, "UserAuthenticated", name="Guest", uuid=UUID)) == []
 
 
 def test_other_switches_are_not_the_door() -> None:

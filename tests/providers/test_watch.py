@@ -13,6 +13,7 @@ from doorward.providers.base import (
     CodesChanged,
     DoorbellRang,
     DoorMoved,
+    LetIn,
     LockMoved,
     NotAuthorized,
     Noted,
@@ -69,6 +70,45 @@ async def test_pin_at_the_door_names_the_code() -> None:
             assert isinstance(denied, AccessDenied)
             assert denied.reason == "invalidCredential"
             assert "999999" not in repr(denied)
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+async def test_pin_at_an_open_door_names_the_code(is_held: bool) -> None:
+    async with world(switch=MONOSTABLE) as w:
+        await w.link.set_code(w.device, code("040718"))
+        async with watching(w) as watch:
+            await watch.state()
+            w.unit.switches[1].act("hold" if is_held else "on", w.unit.steady())
+            assert isinstance(await watch.next(), LockMoved)
+            w.unit.press_keys("040718*")
+
+            async def a_second_later() -> Any:
+                await until(lambda: pulling(w.unit) and w.requests("log/pull")[-1][2].endswith("timeout=1"))
+                await w.clock.advance(1)
+
+            let_in, _ = await asyncio.gather(watch.next(), a_second_later())
+            assert isinstance(let_in, LetIn)
+            assert (let_in.method, let_in.code_ref) == ("keycode", GUEST)
+
+
+async def test_entry_that_was_held_back_is_not_lost_with_its_watcher() -> None:
+    async with world() as w:
+        await w.link.set_code(w.device, code("040718"))
+        w.unit.switches[1].act("hold", w.unit.steady())
+        await w.clock.advance(60)
+        async with watching(w) as watch:
+            await watch.state()
+            w.unit.press_keys("040718*")
+            going = asyncio.ensure_future(watch.next())
+            await until(lambda: pulling(w.unit) and w.requests("log/pull")[-1][2].endswith("timeout=1"))
+            w.unit.faults.arm("refuse")
+            w.drop()
+            with pytest.raises(Offline):
+                await going
+        w.unit.faults.clear()
+        async with watching(w) as watch:
+            assert isinstance(await watch.next(), LetIn)
+            await watch.state()
 
 
 async def test_expired_pin_is_denied_with_its_reason_and_owner() -> None:

@@ -76,6 +76,35 @@ async def test_somebody_types_a_code_at_the_keypad(tmp_path: Path, database_url:
         assert await world.attempt(attempt["action_attempt_id"]) == attempt
 
 
+async def test_a_code_lets_in_and_never_locks_out(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        about = {"device_id": world.devices[0]}
+        unit = await world.watched()
+        pins = {"482937": await create(world, code="482937"), "593841": await create(world, code="593841")}
+        for code_id in pins.values():
+            await reaches(world, code_id, "set")
+        await world.call("/locks/unlock_door", **about)
+        entered = []
+        for pin in (*pins, *pins):
+            attempt = (await world.call(KEYPAD, code=pin, **about))["action_attempt"]
+            assert attempt["status"] == "success"
+            entered.append(pins[pin])
+            assert unit.switches[1].active
+
+            async def told() -> Any:
+                found = await world.events(event_type="lock.unlocked")
+                return len(found) > len(entered) and found
+
+            first, *others = await world.eventually(told)
+            assert first["method"] == "remote"
+            assert [(e["method"], e["access_code_id"]) for e in others] == [("keycode", one) for one in entered]
+            assert (await world.call("/locks/get", **about))["lock"]["properties"]["locked"] is False
+        await world.pass_time(10)
+        assert len(await world.events(event_type="lock.unlocked")) == 5
+        assert await world.events(event_type="lock.locked") == []
+
+
 async def test_a_wrong_code_does_not_let_in(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
         await world.connect()

@@ -15,8 +15,8 @@ from tests.support.server import World, new_workspace, serving, until
 from doorward.core import devices as rules
 from doorward.core import happened
 from doorward.core.accounts import LINKS
-from doorward.providers.base import AccessDenied, LockMoved, Noted
-from doorward.providers.my_2n.emulator import Account
+from doorward.providers.base import AccessDenied, LetIn, LockMoved, Noted
+from doorward.providers.my_2n.emulator import Account, SwitchConfig
 from doorward.store import bookmarks, device_log
 from doorward.store import devices as device_store
 from doorward.store.db import Tx, Where
@@ -162,6 +162,68 @@ async def test_a_command_of_the_server_before_is_not_told_again(tmp_path: Path, 
         assert "SwitchStateChanged" in [event.name for event in unit.log.events]
         assert await bookmark(world) != before
         assert await moves(world) == told
+
+
+async def test_everybody_who_comes_through_an_open_door_is_told_of_once(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        unit = await world.watched()
+        code_id = await set_code(world)
+        mine = ("lock.unlocked", "keycode", code_id)
+        unit.switches[1].configure(SwitchConfig(duration=30), unit.steady())
+        unit.report("ConfigurationChanged", {})
+        await world.pass_time(2)
+        before = await bookmark(world)
+        for _ in range(2):  # the second one while the pulse of the first one lasts
+            unit.press_keys(f"{PIN}*")
+            await world.pass_time(2)
+        assert await moves(world) == [mine, mine]
+        await world.pass_time(40)
+        told = [mine, mine, ("lock.locked", "automatic", None)]
+        assert await moves(world) == told
+        unit.switches[1].act("hold", unit.steady())
+        unit.changed()
+        await world.pass_time(2)
+        told.append(("lock.unlocked", "remote", None))
+        unit.press_keys(f"{PIN}*")
+        await world.settle(0.05)  # its entry is read, and held back in case that the switch moves
+        assert await moves(world) == told
+        known, clock = world.devices, world.clock
+    for _ in range(2):
+        async with serving(tmp_path, database_url, clock) as world:
+            world.devices = known
+            unit = await world.watched()
+            await world.pass_time(6)
+            assert await moves(world) == [*told, mine]
+            assert (await world.device())["properties"]["locked"] is False
+            # As a crash would leave it: nothing of all this was read.
+            follower_of(world).bookmark.value = before
+    async with serving(tmp_path, database_url, clock) as world:
+        world.devices = known
+        unit = await world.watched()
+        await world.pass_time(6)
+        for _ in range(3):
+            unit.press_keys(f"{PIN}*")
+        await world.pass_time(3)
+        assert await moves(world) == [*told, *[mine] * 4]
+
+
+async def test_a_switch_that_moves_late_is_no_second_entry(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await world.watched()
+        core, workspace_id, device_id = world.core, world.workspace.workspace_id, world.devices[0]
+        now = world.clock.now()
+        for happened_ in (
+            LetIn("b:1:entry", now, "keycode"),
+            LockMoved("b:2", now, locked=False, method="keycode", entry="b:1:entry"),
+            LetIn("b:1:entry", now, "keycode"),
+        ):
+            await core.db.write(happened.apply, core, workspace_id, device_id, happened_)
+        assert await moves(world) == [("lock.unlocked", "keycode", None)]
+        assert (await world.device())["properties"]["locked"] is False
 
 
 def at_work(kind: type[T]) -> list[T]:

@@ -307,7 +307,7 @@ async def take_report(tx: Tx, core: Core, row: DeviceRow, fresh: DeviceReport, *
         await wake(tx, core, workspace_id, device_id)
     if was_locked is not None and row.locked is not None and was_locked != row.locked:
         # It moved while nobody was watching; who did it is not known.
-        await tell_moved(tx, core, row, method="unknown", occurred_at=now)
+        await tell_moved(tx, core, row, locked=bool(row.locked), method="unknown", occurred_at=now)
 
 
 async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: ProviderError) -> None:
@@ -370,9 +370,11 @@ def issues_of(row: DeviceRow) -> dict[str, Any]:
     }
 
 
-async def tell_moved(tx: Tx, core: Core, row: DeviceRow, *, method: str, occurred_at: int, **members: Any) -> None:
-    """The door is locked or unlocked now; `members` are those of its event."""
-    cls = event.LockLocked if row.locked else event.LockUnlocked
+async def tell_moved(
+    tx: Tx, core: Core, row: DeviceRow, *, locked: bool, method: str, occurred_at: int, **members: Any
+) -> None:
+    """Somebody locked or unlocked the door; `members` are those of its event."""
+    cls = event.LockLocked if locked else event.LockUnlocked
     await emit(
         tx,
         core,
@@ -391,5 +393,8 @@ async def moved_by_command(
     if row is None or locked is None:
         return row
     row = await devices.change(tx, row, locked=int(locked))
-    await tell_moved(tx, core, row, method="remote", occurred_at=core.clock.now(), action_attempt_id=action_attempt_id)
+    now = core.clock.now()
+    await tell_moved(
+        tx, core, row, locked=locked, method="remote", occurred_at=now, action_attempt_id=action_attempt_id
+    )
     return row

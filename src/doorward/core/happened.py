@@ -16,6 +16,7 @@ from doorward.providers.base import (
     DeviceEvent,
     DoorbellRang,
     DoorMoved,
+    LetIn,
     LockMoved,
     Noted,
     StateRead,
@@ -69,7 +70,7 @@ async def apply(
     row = await store.get(tx, workspace_id, device_id)
     if row is None:
         return
-    if login is not None and row.secret_sealed != login and isinstance(happened, StateRead | LockMoved):
+    if login is not None and row.secret_sealed != login and isinstance(happened, StateRead | LockMoved | LetIn):
         return
     if isinstance(happened, StateRead):
         await devices.take_report(tx, core, row, happened.report, of_watch=True)
@@ -84,6 +85,10 @@ async def apply(
     match happened:
         case LockMoved():
             await _lock_moved(tx, core, row, happened, is_past=is_past)
+        case LetIn():
+            who = await _code_of(tx, row, happened.code_ref)
+            at = happened.occurred_at
+            await devices.tell_moved(tx, core, row, locked=False, method=happened.method, occurred_at=at, **who)
         case DoorMoved():
             warnings = row.warnings_json
             if not happened.is_open:
@@ -142,10 +147,15 @@ async def _lock_moved(tx: Tx, core: Core, row: DeviceRow, happened: LockMoved, *
         ):
             return  # a command of a server that was ended before the device's log was read
     row = await store.change(tx, row, locked=locked)
+    if happened.entry and not await store.first_time(
+        tx, row.workspace_id, row.device_id, happened.entry, happened.occurred_at
+    ):
+        return  # who was let in is told of already
     await devices.tell_moved(
         tx,
         core,
         row,
+        locked=happened.locked,
         method=happened.method,
         occurred_at=happened.occurred_at,
         **await _code_of(tx, row, happened.code_ref),

@@ -281,6 +281,18 @@ class LockMoved(DeviceEvent):
     """Seam's word: `keycode`, `manual`, `automatic`, `unknown`, `remote`, `card`."""
     code_ref: str | None = None
     """The directory user who did it, when the device says."""
+    entry: str | None = None
+    """The key of the `LetIn` that this movement stands for: of the two, the first is told of."""
+
+
+@dataclass(frozen=True)
+class LetIn(DeviceEvent):
+    """Somebody was let in, and the lock did not move: it was unlocked already, or nobody may see it move."""
+
+    method: str
+    """As of `LockMoved`."""
+    code_ref: str | None = None
+    """The directory user, when the device says."""
 
 
 @dataclass(frozen=True)

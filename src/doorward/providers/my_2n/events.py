@@ -2,7 +2,9 @@
 
 2N tells one entry in several events that share a `session`: what was entered, whether it was accepted, and which
 switch moved. The translator remembers sessions for a while, so that the door's movement can say who did it, and so
-that one refused entry is told once. The clear-text code in `CodeEntered` is never looked at.
+that one refused entry is told once. An accepted entry at a switch that is on already moves nothing: it is told by
+itself, so that everybody is who comes while a door is held open. The clear-text code in `CodeEntered` is never looked
+at.
 Source: HTTP API manual, api/log/pull (event catalogue).
 """
 
@@ -19,6 +21,7 @@ from doorward.providers.base import (
     DeviceEvent,
     DoorbellRang,
     DoorMoved,
+    LetIn,
     LockMoved,
     Noted,
     Tampered,
@@ -80,6 +83,10 @@ class _Session:
     code_ref: str | None = None
     is_told: bool = False
     """Its refusal was told."""
+    entry: str | None = None
+    """Key of its acceptance."""
+    has_moved: bool = False
+    """A switch moved for it."""
 
 
 @dataclass(slots=True)
@@ -98,12 +105,14 @@ class Translator:
         self._number = number
         self._sessions: OrderedDict[int, _Session] = OrderedDict()
         self._denied: dict[int, AccessDenied] = {}
+        self._let_in: LetIn | None = None
         self._rose_up_s: int | None = None
 
     @property
     def is_waiting(self) -> bool:
-        """A refusal is held back: the device may name its reason any moment."""
-        return bool(self._denied)
+        """Something is held back: a refusal, whose reason the device may name any moment, or an entry, for which it may
+        say that a switch moved."""
+        return bool(self._denied) or self._let_in is not None
 
     def reset(self) -> None:
         """The device booted: sessions start anew."""
@@ -115,7 +124,9 @@ class Translator:
         """A batch as `log/pull` gave it. `switch` are the access switch's settings, `skew_s` the device's clock ahead
         of ours, `now` our clock in milliseconds."""
         result = Translated()
-        held_back = set(self._denied)
+        held_back, let_in = set(self._denied), self._let_in
+        if let_in is not None:
+            result.events.append(let_in)
         directory: CodesChanged | None = None
         for event in batch:
             name, params = event.get("event"), event.get("params")
@@ -134,14 +145,21 @@ class Translator:
             elif name in _ENTRIES:
                 self._entered(name, params, key, at)
             elif name == "UserAuthenticated":
-                self._session(params).code_ref = _ref(params) or self._session(params).code_ref
+                self._accepted(params, key, at, result)
             elif name == "UserRejected":
                 self._rejected(params, key, at, result)
             else:
                 told = self._moved(name, params, key, at, switch, event)
                 if told is not None:
                     result.events.append(told)
+            if name == "SwitchStateChanged":
+                self._explained(params, switch, result)
             self._noted(name, params, key, at, result)
+        # The switch moves at once, so only the last word of a batch can be missing the rest, and only once.
+        last = result.events[-1] if result.events else None
+        self._let_in = last if isinstance(last, LetIn) and last is not let_in else None
+        if self._let_in is not None:
+            result.events.pop()
         # What was held back once and is still unexplained has no reason of its own.
         for number in held_back & self._denied.keys():
             result.events.append(self._denied.pop(number))
@@ -164,7 +182,7 @@ class Translator:
 
     def _entered(self, name: str, params: Mapping[str, Any], key: str, at: int) -> None:
         session = self._session(params)
-        session.method = _ENTRIES[name]
+        session.method, session.has_moved = _ENTRIES[name], False
         session.code_ref = _ref(params) or session.code_ref
         number = params.get("session")
         if params.get("valid") is not False or session.is_told:
@@ -175,6 +193,7 @@ class Translator:
 
     def _rejected(self, params: Mapping[str, Any], key: str, at: int, result: Translated) -> None:
         session = self._session(params)
+        _withdraw(session, result)
         reason = params.get("reason")
         word = reason if isinstance(reason, str) and _REASON.fullmatch(reason) else _UNNAMED
         number = params.get("session")
@@ -185,6 +204,21 @@ class Translator:
         elif not session.is_told:
             session.is_told = True
             result.events.append(AccessDenied(key, at, word, _ref(params) or session.code_ref))
+
+    def _accepted(self, params: Mapping[str, Any], key: str, at: int, result: Translated) -> None:
+        session = self._session(params)
+        session.code_ref = _ref(params) or session.code_ref
+        session.entry = f"{key}:entry"
+        if not session.has_moved and isinstance(params.get("session"), int):
+            result.events.append(LetIn(session.entry, at, session.method, session.code_ref))
+
+    def _explained(self, params: Mapping[str, Any], switch: Switch, result: Translated) -> None:
+        """A switch moved: the door's, which says by itself who was let in, or another one, so that it was not the door
+        which this session opened. Only the end of a pulse says nothing, whoever had begun it."""
+        session = self._session(params)
+        if params.get("state") or (switch.is_bistable and params.get("switch") == self._number):
+            session.has_moved = True
+            _withdraw(session, result)
 
     # ------------------------------------------------------------ what has no other word
 
@@ -226,7 +260,8 @@ class Translator:
             return LockMoved(key, at, locked=True, method="automatic")
         if originator in ("ap", "auth"):
             session = self._session(params)
-            return LockMoved(key, at, locked=not is_active, method=session.method, code_ref=session.code_ref)
+            who = session.method, session.code_ref
+            return LockMoved(key, at, not is_active, *who, entry=session.entry if is_active else None)
         return LockMoved(key, at, locked=not is_active, method=_METHODS.get(str(originator), "unknown"))
 
     def _fell_back(self, switch: Switch, up_s: Any) -> bool:
@@ -235,6 +270,11 @@ class Translator:
             return False
         rose, self._rose_up_s = self._rose_up_s, None
         return rose is None or not isinstance(up_s, int) or up_s - rose >= switch.pulse_s - 1
+
+
+def _withdraw(session: _Session, result: Translated) -> None:
+    """Its entry is not told by itself."""
+    result.events[:] = [e for e in result.events if not (isinstance(e, LetIn) and e.key == session.entry)]
 
 
 def occurred_at(event: Mapping[str, Any], *, skew_s: int, now: int) -> int:

@@ -30,8 +30,8 @@ USERNAME: Final = "jane"
 PASSWORD: Final = "1234"  # noqa: S105 - what the sandbox guide tells everyone
 SAVE_S: Final = 0.2
 SAVE_AGAIN_S: Final = 5.0
-_QUIRKS: Final = Quirks(history=500)
-"""As much history as old firmware keeps: it is saved with every change."""
+_QUIRKS: Final = Quirks(history=500, entries_only_switch_on=True)
+"""As much history as old firmware keeps: it is saved with every change. And a code that lets in never locks a door."""
 
 
 @dataclass(eq=False)

@@ -86,7 +86,7 @@ class Access:
                 self._code_event(code, ap, session, "universal", None, works, now)
                 if works:
                     self._passed(ap)
-                    switch.act("trigger", now, origin=Origin("uni", ap, session))
+                    self._operate(switch, Origin("uni", ap, session), now)
                 return works
         return self._unknown_code(code, ap, session, now)
 
@@ -183,7 +183,7 @@ class Access:
             now,
         )
         self._house.admitted(ap, session)
-        self._house.switches[self.points[ap].switch].act("trigger", now, origin=Origin("ap", ap, session))
+        self._operate(self._house.switches[self.points[ap].switch], Origin("ap", ap, session), now)
         return True
 
     def _user_switch_code(self, user: Entry, switch: Switch, code: str, ap: int, session: int, now: int) -> bool:
@@ -202,8 +202,11 @@ class Access:
             return False
         self._passed(ap)
         self._house.admitted(ap, session)
-        switch.act("trigger", now, origin=Origin("ap", ap, session))
+        self._operate(switch, Origin("ap", ap, session), now)
         return True
+
+    def _operate(self, switch: Switch, origin: Origin, now: int) -> None:
+        switch.act("on" if self._quirks.entries_only_switch_on else "trigger", now, origin=origin)
 
     def _unknown_code(self, code: str, ap: int, session: int, now: int) -> bool:
         self._code_event(code, ap, session, "user", None, False, now)

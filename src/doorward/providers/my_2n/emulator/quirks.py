@@ -134,6 +134,9 @@ class Quirks:
     """A user's switch code works only within the user's validity."""
     switch_codes_obey_access_points: bool = False
     """A user's switch code stops when the access point is off for the user."""
+    entries_only_switch_on: bool = False
+    """Whoever is let in switches a bistable switch on, and never off, as with a device's "distinguish on/off codes".
+    False: each entry toggles it (configuration manual)."""
     failures_before_limit: int = 5
     """Refused entries in a row until the reader pauses (manual)."""
     limit_s: float = 30.0
