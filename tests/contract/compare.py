@@ -78,6 +78,11 @@ class Comparison:
             return
         if nullable(ours) and not nullable(theirs):
             yield f"{name}: may be null"
+        if kinds(theirs) == {"string"} and (texts := values(theirs)):
+            if not values(ours):
+                yield f"{name}: may be any text"
+            elif others := values(ours) - texts:
+                yield f"{name}: may be {words(others)}"
         if "items" in ours and "items" in theirs:
             yield from self._value_answered(f"{name}[]", ours["items"], theirs["items"])
         if members(ours) and members(theirs):

@@ -18,7 +18,7 @@ class Intended:
     """Differences that have one reason."""
 
     where: tuple[str, ...]
-    """Routes, resources or event types; one that ends in a dot stands for all events that begin so."""
+    """Routes, resources, event types or attempts in a state; one that ends in a dot stands for all that begin so."""
     why: str
     lines: tuple[str, ...]
 
@@ -27,6 +27,30 @@ NO_SUCH_KEYS = "There are no cards, no keys on phones and no access control syst
 NEWER = "Documented by Seam after the package's version."
 
 INTENDED = (
+    Intended(
+        (
+            *DEVICES,
+            "access_code",
+            "access_grant",
+            "access_method",
+            "connected_account",
+            "unmanaged_access_code",
+            "user_identity",
+        ),
+        "What is wrong may be something that only this server can say: a code of its own, beside Seam's.",
+        ("errors[].error_code: may be any text", "warnings[].warning_code: may be any text"),
+    ),
+    Intended(DEVICES, "A brand may drive what Seam does not know.", ("device_type: may be any text",)),
+    Intended(
+        ("device_provider",),
+        "A brand may be one that Seam does not know.",
+        ("device_provider_name: may be any text", "provider_categories[]: may be any text"),
+    ),
+    Intended(
+        tuple(f"{kind}_CREDENTIAL error" for kind in ("ASSIGN", "ENCODE", "SCAN", "SCAN_TO_ASSIGN")),
+        NO_SUCH_KEYS,
+        ("error.type: may be any text",),
+    ),
     Intended(
         ("access_grant",),
         NO_SUCH_KEYS,

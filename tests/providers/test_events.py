@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import AccessDenied, Alarm, AlarmChanged, DeviceEvent, LetIn, LockMoved, Noted
+from doorward.providers.base import AccessDenied, Alarm, AlarmChanged, DeviceEvent, LetIn, LockMoved, Method, Noted
 from doorward.providers.my_2n.events import Translated, Translator, occurred_at
 from doorward.providers.my_2n.intercom import Switch
 
@@ -62,7 +62,7 @@ def switched(number: int, state: Any, originator: str, up: int = 100, **more: An
     ],
 )
 @pytest.mark.parametrize("state", [True, 1])
-def test_originators(originator: str, method: str, state: Any) -> None:
+def test_originators(originator: str, method: Method, state: Any) -> None:
     assert events(switched(7, state, originator)) == [LockMoved("b:7", NOW, locked=False, method=method)]
 
 
@@ -97,7 +97,7 @@ def entry(number: int, session: int, uuid: str = UUID) -> list[dict[str, Any]]:
     ]
 
 
-def let_in(number: int, uuid: str = UUID, method: str = "keycode") -> LetIn:
+def let_in(number: int, uuid: str = UUID, method: Method = "keycode") -> LetIn:
     return LetIn(f"b:{number}:entry", NOW, method, uuid)
 
 

@@ -15,7 +15,7 @@ from tests.support.server import World, new_workspace, serving, until
 from doorward.core import devices as rules
 from doorward.core import happened
 from doorward.core.accounts import LINKS
-from doorward.providers.base import AccessDenied, LetIn, LockMoved, Noted
+from doorward.providers.base import AccessDenied, LetIn, LockMoved, NotAuthorized, Noted
 from doorward.providers.my_2n.emulator import Account, SwitchConfig
 from doorward.store import bookmarks, device_log
 from doorward.store import devices as device_store
@@ -224,6 +224,17 @@ async def test_a_switch_that_moves_late_is_no_second_entry(tmp_path: Path, datab
             await core.db.write(happened.apply, core, workspace_id, device_id, happened_)
         assert await moves(world) == [("lock.unlocked", "keycode", None)]
         assert (await world.device())["properties"]["locked"] is False
+
+
+async def test_a_refused_login_is_told_in_the_words_that_seam_has(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await world.watched()
+        core, about = world.core, (world.core, world.workspace.workspace_id, world.devices[0])
+        await core.db.write(rules.trouble, *about, NotAuthorized())
+        (lost,) = await world.events(event_type="device.disconnected")
+        assert lost["error_code"] == "device_disconnected"
+        assert [one["error_code"] for one in lost["device_errors"]] == ["missing_device_credentials"]
 
 
 def at_work(kind: type[T]) -> list[T]:

@@ -16,10 +16,9 @@ from doorward.core.webviews import Order
 from doorward.store import client_sessions
 from doorward.store import connect_webviews as store
 from doorward.store.db import Where
-from doorward.wire.connect_webview import ConnectWebview
+from doorward.wire.connect_webview import Capability, ConnectWebview, Selection
 from doorward.wire.reply import Pagination
 
-Capability = Literal["lock", "thermostat", "noise_sensor", "access_control", "camera"]
 Category = Literal[
     "stable",
     "consumer_smartlocks",
@@ -74,7 +73,7 @@ class Create(Params):
     """Where the owner goes after success."""
     customer_key: Id | None = None
     """The customer that the account will belong to."""
-    device_selection_mode: Literal["none", "single", "multiple"] | None = None
+    device_selection_mode: Selection | None = None
     """How many devices may be chosen."""
     excluded_providers: list[ProviderKey] = []
     """Brands taken off the list."""

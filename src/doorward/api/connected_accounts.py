@@ -17,6 +17,7 @@ from doorward.store import client_sessions, spaces
 from doorward.store import connected_accounts as store
 from doorward.store.db import Tx, Where
 from doorward.store.search import folded
+from doorward.wire.connect_webview import Capability
 from doorward.wire.connected_account import ConnectedAccount
 from doorward.wire.reply import Pagination
 

@@ -12,7 +12,7 @@ import inspect
 import itertools
 import sys
 import types
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import msgspec
 from msgspec import UnsetType
@@ -460,6 +460,8 @@ def _schema(kind: Any) -> dict[str, Any]:
         if types.NoneType in get_args(kind):
             schema = {"allOf": [schema], "nullable": True} if "$ref" in schema else {**schema, "nullable": True}
         return schema
+    if origin is Literal:
+        return {"type": "string", "enum": list(get_args(kind))}
     if origin is list:
         return {"type": "array", "items": _schema(get_args(kind)[0])}
     if origin is dict or kind is dict:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
@@ -37,7 +37,7 @@ from doorward.wire.time import iso
 SECRET = "an account's login"  # noqa: S105 - what a sealed login is bound to
 LINKS = "links"
 """Bell: accounts or their logins changed, so open links are stale and watchers must be looked over."""
-DISCONNECTED = "account_disconnected"
+DISCONNECTED: Final = "account_disconnected"
 NOT_LOGGED_IN = "This device still needs its own login. Connect its account again, and log in to the device."
 
 

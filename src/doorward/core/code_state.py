@@ -3,7 +3,7 @@
 Reads rows and writes nothing. What holds a PIN is sealed.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from msgspec import UNSET
 
@@ -13,7 +13,7 @@ from doorward.core.pins import pin_of
 from doorward.core.plan import Code, Content
 from doorward.store.access_codes import CodeRow, SeenCode
 from doorward.store.devices import DeviceRow
-from doorward.wire.access_code import AccessCode
+from doorward.wire.access_code import AccessCode, Status
 from doorward.wire.time import iso, iso_or_none
 
 HELD = "what a device holds"
@@ -141,7 +141,7 @@ def wire(core: Core, seen: SeenCode) -> AccessCode:
     account = {"is_connected_account_error": True, "is_device_error": False}
     errors += problems.wire(seen.account_errors_json, "error", **account)
     scheduled = row.held_sealed is not None and row.status == "unset"
-    status = row.status
+    status = cast("Status", row.status)
     if seen.account_errors_json != "[]":
         status = "unknown"
     elif status == "unset" and row.held_sealed is None and row.held_revision is None and row.starts_at is not None:

@@ -333,7 +333,7 @@ async def trouble(tx: Tx, core: Core, workspace_id: str, device_id: str, error: 
             tx,
             core,
             workspace_id,
-            cls(error_code=code, **issues_of(row), **about_device(row)),
+            cls(error_code="device_disconnected", **issues_of(row), **about_device(row)),
         )
 
 
@@ -371,7 +371,7 @@ def issues_of(row: DeviceRow) -> dict[str, Any]:
 
 
 async def tell_moved(
-    tx: Tx, core: Core, row: DeviceRow, *, locked: bool, method: str, occurred_at: int, **members: Any
+    tx: Tx, core: Core, row: DeviceRow, *, locked: bool, method: event.Method, occurred_at: int, **members: Any
 ) -> None:
     """Somebody locked or unlocked the door; `members` are those of its event."""
     cls = event.LockLocked if locked else event.LockUnlocked

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from msgspec import UNSET
 
@@ -16,7 +16,7 @@ from doorward.store.access_codes import CodeRow
 from doorward.store.access_grants import GrantRow, MethodRow
 from doorward.store.db import Reader
 from doorward.store.user_identities import IdentityRow
-from doorward.wire.access_grant import AccessGrant, AccessMethod, RequestedMethod
+from doorward.wire.access_grant import AccessGrant, AccessMethod, Mode, RequestedMethod
 from doorward.wire.time import iso, iso_or_none
 
 NAME = "PIN code"
@@ -94,7 +94,7 @@ def _grant(
         location_ids=space_ids,
         requested_access_methods=[
             RequestedMethod(
-                mode=mode,
+                mode=cast("Mode", mode),
                 code=pin if pin is not None else UNSET,
                 display_name=NAME,
                 created_access_method_ids=[m.access_method_id for m in methods if m.request_number == number],
@@ -212,7 +212,7 @@ def _method(core: Core, row: MethodRow, codes: list[CodeRow]) -> AccessMethod:
     return AccessMethod(
         access_method_id=row.access_method_id,
         workspace_id=row.workspace_id,
-        mode=row.mode,
+        mode=cast("Mode", row.mode),
         code=grant_progress.pin_of(core, row),
         display_name=NAME,
         display_status=status,

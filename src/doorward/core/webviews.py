@@ -12,7 +12,7 @@ import dataclasses
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec import UNSET
@@ -43,7 +43,7 @@ from doorward.store.client_sessions import SessionRow
 from doorward.store.connect_webviews import WebviewRow
 from doorward.store.db import Reader, Tx
 from doorward.store.workspaces import WorkspaceRow
-from doorward.wire.connect_webview import ConnectWebview
+from doorward.wire.connect_webview import ConnectWebview, Selection, Status
 from doorward.wire.events import account as event
 from doorward.wire.time import iso, iso_or_none
 
@@ -191,7 +191,7 @@ def wire(core: Core, row: WebviewRow, base_url: str) -> ConnectWebview:
         workspace_id=row.workspace_id,
         created_at=iso(row.created_at),
         url=f"{base_url}/connect_webviews/view?connect_webview_id={row.connect_webview_id}&auth_token={token}",
-        status=row.status,
+        status=cast("Status", row.status),
         login_successful=bool(row.login_successful),
         authorized_at=iso_or_none(row.authorized_at),
         connected_account_id=row.connected_account_id,
@@ -201,7 +201,7 @@ def wire(core: Core, row: WebviewRow, base_url: str) -> ConnectWebview:
         any_provider_allowed=bool(row.any_provider_allowed),
         any_device_allowed=bool(row.any_provider_allowed),
         accepted_capabilities=msgspec.json.decode(row.accepted_capabilities_json),
-        device_selection_mode=row.device_selection_mode,
+        device_selection_mode=cast("Selection", row.device_selection_mode),
         automatically_manage_new_devices=bool(row.automatically_manage_new_devices),
         wait_for_device_creation=bool(row.wait_for_device_creation),
         custom_redirect_url=row.custom_redirect_url,

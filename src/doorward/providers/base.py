@@ -11,7 +11,7 @@ end of this file: they are named after *what we do next*, and carry no secret, n
 import enum
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 # ---------------------------------------------------------------- logging in
 
@@ -264,6 +264,10 @@ class PictureSettings:
 # ---------------------------------------------------------------- what happens at devices
 
 
+Method = Literal["keycode", "manual", "automatic", "unknown", "remote", "card"]
+"""How a door was moved, in Seam's words."""
+
+
 @dataclass(frozen=True)
 class DeviceEvent:
     """Something that happened at a device. `key` is unique for the device: repeats are dropped by it."""
@@ -277,8 +281,7 @@ class LockMoved(DeviceEvent):
     """The door was locked or unlocked."""
 
     locked: bool
-    method: str
-    """Seam's word: `keycode`, `manual`, `automatic`, `unknown`, `remote`, `card`."""
+    method: Method
     code_ref: str | None = None
     """The directory user who did it, when the device says."""
     entry: str | None = None
@@ -289,8 +292,7 @@ class LockMoved(DeviceEvent):
 class LetIn(DeviceEvent):
     """Somebody was let in, and the lock did not move: it was unlocked already, or nobody may see it move."""
 
-    method: str
-    """As of `LockMoved`."""
+    method: Method
     code_ref: str | None = None
     """The directory user, when the device says."""
 

@@ -1,9 +1,12 @@
 """Access codes."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+Type = Literal["ongoing", "time_bound"]
+Status = Literal["setting", "set", "unset", "removing", "unknown"]
 
 
 class AccessCode(msgspec.Struct, kw_only=True):
@@ -21,9 +24,9 @@ class AccessCode(msgspec.Struct, kw_only=True):
     """The name as the device shows it (older clients)."""
     code: str | None
     """The PIN."""
-    type: str
+    type: Type
     """`ongoing` or `time_bound`."""
-    status: str
+    status: Status
     """`setting`, `set`, `unset`, `removing` or `unknown`."""
     starts_at: str | UnsetType | None = UNSET
     """From when it opens; only on time-bound codes."""
@@ -70,9 +73,9 @@ class UnmanagedAccessCode(msgspec.Struct, kw_only=True):
     """Its name."""
     code: str | None
     """The PIN."""
-    type: str
+    type: Type
     """`ongoing` or `time_bound`."""
-    status: str
+    status: Literal["set", "unset"]
     """`set`: it opens now; `unset`: it does not (not yet, or no more)."""
     starts_at: str | UnsetType | None = UNSET
     """From when it opens; only on time-bound codes."""

@@ -1,15 +1,17 @@
 """Access grants and their methods."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+Mode = Literal["code"]
 
 
 class RequestedMethod(msgspec.Struct, kw_only=True):
     """A means of access that was asked for."""
 
-    mode: str
+    mode: Mode
     """`code`; this server has no cards, mobile keys or cloud keys."""
     code: str | UnsetType = UNSET
     """The PIN that was asked for."""
@@ -69,7 +71,7 @@ class AccessMethod(msgspec.Struct, kw_only=True):
     """Id of the method."""
     workspace_id: str
     """Its workspace."""
-    mode: str
+    mode: Mode
     """`code`."""
     code: str | UnsetType | None = UNSET
     """The PIN."""

@@ -1,9 +1,13 @@
 """Connect webviews."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+Status = Literal["pending", "failed", "authorized"]
+Selection = Literal["none", "single", "multiple"]
+Capability = Literal["lock", "thermostat", "noise_sensor", "access_control", "camera"]
 
 
 class ConnectWebview(msgspec.Struct, kw_only=True):
@@ -17,7 +21,7 @@ class ConnectWebview(msgspec.Struct, kw_only=True):
     """When it was made."""
     url: str
     """Where to send the owner. Whoever has it can use it."""
-    status: str
+    status: Status
     """`pending`, `failed` or `authorized`."""
     login_successful: bool
     """The login worked."""
@@ -35,9 +39,9 @@ class ConnectWebview(msgspec.Struct, kw_only=True):
     """Older name of `accepted_providers`."""
     any_device_allowed: bool
     """Older name of `any_provider_allowed`."""
-    accepted_capabilities: list[str]
+    accepted_capabilities: list[Capability]
     """Kinds of devices that are imported."""
-    device_selection_mode: str
+    device_selection_mode: Selection
     """`none`, `single` or `multiple` devices may be chosen."""
     automatically_manage_new_devices: bool
     """Devices arrive managed."""

@@ -5,6 +5,8 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from doorward.wire.connect_webview import Capability
+
 
 class ConnectedAccount(msgspec.Struct, kw_only=True):
     """One owner's login at a provider; owns devices."""
@@ -23,7 +25,7 @@ class ConnectedAccount(msgspec.Struct, kw_only=True):
     """Older form of `display_name`: the e-mail or user name that logged in."""
     automatically_manage_new_devices: bool
     """New devices arrive managed."""
-    accepted_capabilities: list[str]
+    accepted_capabilities: list[Capability]
     """Kinds of devices that are imported."""
     custom_metadata: dict[str, Any]
     """The caller's own key-value pairs."""

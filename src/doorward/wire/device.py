@@ -1,6 +1,6 @@
 """Devices, and the providers they come from."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -54,7 +54,7 @@ class UnmanagedDevice(msgspec.Struct, kw_only=True):
     """Kind of device, e.g. `two_n_intercom`."""
     display_name: str
     """Its name."""
-    capabilities_supported: list[str]
+    capabilities_supported: list[Literal["access_code", "lock"]]
     """Older, coarse list of what it can do."""
     can_remotely_unlock: bool | UnsetType = UNSET
     """It can be unlocked over the network, now. Absent: never."""

@@ -23,6 +23,7 @@ from doorward.providers.base import (
     DoorMoved,
     LetIn,
     LockMoved,
+    Method,
     Noted,
     Tampered,
 )
@@ -50,7 +51,7 @@ NAMES: Final = tuple(
 """What is subscribed to. Privileges decide which of them an account is shown."""
 
 SETTINGS_CHANGED: Final = frozenset({"ConfigurationChanged", "CapabilitiesChanged", "HardwareChanged"})
-_ENTRIES: Final = {
+_ENTRIES: Final[dict[str, Method]] = {
     "CodeEntered": "keycode",
     "CardEntered": "card",
     "FingerEntered": "unknown",
@@ -58,7 +59,7 @@ _ENTRIES: Final = {
     "LicensePlateRecognized": "unknown",
     "ApiAccessRequested": "remote",
 }
-_METHODS: Final = {
+_METHODS: Final[dict[str, Method]] = {
     "api": "remote",
     "rex": "manual",
     "uni": "keycode",
@@ -79,7 +80,7 @@ _UNNAMED: Final = "invalidCredential"
 class _Session:
     """One entry at an access point."""
 
-    method: str = "unknown"
+    method: Method = "unknown"
     code_ref: str | None = None
     is_told: bool = False
     """Its refusal was told."""

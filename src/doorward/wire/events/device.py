@@ -1,8 +1,15 @@
 """Events of devices and locks."""
 
+from typing import Literal
+
 from msgspec import UNSET, UnsetType
 
 from doorward.wire.events.base import AboutDevice, DeviceTrouble, event
+
+Gone = Literal["account_disconnected", "hub_disconnected", "device_disconnected"]
+"""What is no longer reached; `device_errors` and `connected_account_errors` say why."""
+Method = Literal["keycode", "manual", "automatic", "unknown", "remote", "card"]
+"""How a door was locked or unlocked."""
 
 
 @event("device.added")
@@ -24,14 +31,14 @@ class DeviceUnmanagedConnected(AboutDevice, kw_only=True):
 class DeviceDisconnected(DeviceTrouble, kw_only=True):
     """A device is no longer reached."""
 
-    error_code: str
+    error_code: Gone
 
 
 @event("device.unmanaged.disconnected")
 class DeviceUnmanagedDisconnected(DeviceTrouble, kw_only=True):
     """An unmanaged device is no longer reached."""
 
-    error_code: str
+    error_code: Gone
 
 
 @event("device.converted_to_unmanaged")
@@ -87,7 +94,7 @@ class DeviceDoorbellRang(AboutDevice, kw_only=True):
 class LockLocked(AboutDevice, kw_only=True):
     """A door was locked."""
 
-    method: str
+    method: Method
     action_attempt_id: str | UnsetType = UNSET
     access_code_id: str | UnsetType = UNSET
     access_code_is_managed: bool | UnsetType = UNSET
@@ -97,7 +104,7 @@ class LockLocked(AboutDevice, kw_only=True):
 class LockUnlocked(AboutDevice, kw_only=True):
     """A door was unlocked."""
 
-    method: str
+    method: Method
     action_attempt_id: str | UnsetType = UNSET
     access_code_id: str | UnsetType = UNSET
     access_code_is_managed: bool | UnsetType = UNSET
