@@ -81,8 +81,8 @@ async def test_a_grant_to_two_doors(tmp_path: Path, database_url: str | None) ->
         frame = hours(world, -1, 5)
         await world.call(UPDATE, access_grant_id=grant, **frame)
         asked = [
-            *(f"access_code.mutations_requested door-{n} code-{n} updating_time_frame" for n in doors),
             "access_grant.access_times_changed grant",
+            *(f"access_code.mutations_requested door-{n} code-{n} updating_time_frame" for n in doors),
         ]
         changed = ["access_code.changed door-# code-#", "access_code.time_frame_changed door-# code-#"]
         reissued = "access_method.reissued grant key 482937"
@@ -134,7 +134,7 @@ async def test_a_door_that_cannot_have_a_method(tmp_path: Path, database_url: st
         for _ in range(2):
             await world.call("/spaces/add_devices", device_ids=[second], **space)
         lacks = "access_grant.could_not_create_requested_access_methods grant door-2"
-        life += [lacks, "space.device_membership_changed door-1+door-2 space"]
+        life += ["space.device_membership_changed door-1+door-2 space", lacks]
         await told.are(*life)
         shown = (await world.call("/access_grants/get", access_grant_id=grant))["access_grant"]
         (error,) = shown["errors"]
@@ -153,6 +153,36 @@ async def test_a_door_that_cannot_have_a_method(tmp_path: Path, database_url: st
         await world.call("/spaces/remove_devices", device_ids=[second], **space)
         shown = (await world.call("/access_grants/get", access_grant_id=grant))["access_grant"]
         assert shown["errors"] == []
+        assert (await told.lines())[-2:] == ["space.device_membership_changed door-1 space", ALL_DOORS]
+
+
+async def test_a_door_that_comes_later(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await two_doors(world)
+        first, second = world.devices
+        made_space = await world.call("/spaces/create", name="Flat", device_ids=[first])
+        space = {"space_id": made_space["space"]["space_id"]}
+        told = await Told.begin(world)
+        told.name(space=space["space_id"])
+        grant = await granted(world, told, space_ids=[space["space_id"]])
+        life = [*made(1), "access_code.set_on_device door-1 code-1 482937", ISSUED, ALL_DOORS]
+        await told.are(*life)
+        await world.call("/spaces/add_devices", device_ids=[second], **space)
+        await called(world, told, grant)
+        # The guest has the PIN already: the door says for itself when it has it, too.
+        life += [
+            "space.device_membership_changed door-1+door-2 space",
+            "access_code.created door-2 code-2",
+            "access_code.set_on_device door-2 code-2 482937",
+        ]
+        await told.are(*life)
+        await world.call("/spaces/remove_devices", device_ids=[second], **space)
+        life += [
+            "space.device_membership_changed door-1 space",
+            "access_code.removed_from_device door-2 code-2",
+            "access_code.deleted door-2 code-2 482937",
+        ]
+        await told.are(*life)
 
 
 async def test_a_grant_that_no_door_can_have_whole(tmp_path: Path, database_url: str | None) -> None:
@@ -165,8 +195,13 @@ async def test_a_grant_that_no_door_can_have_whole(tmp_path: Path, database_url:
         told = await Told.begin(world)
         await granted(world, told, device_ids=[first], space_ids=[made_space["space"]["space_id"]])
         lacks = "access_grant.could_not_create_requested_access_methods grant door-2"
-        # Nobody says that all doors have it.
-        await told.are(*made(1), lacks, "access_code.set_on_device door-1 code-1 482937", ISSUED)
+        life = [*made(1), lacks, "access_code.set_on_device door-1 code-1 482937", ISSUED]
+        # Nobody says that all doors have it, until the other one is no door of it any more.
+        await told.are(*life)
+        space_id = made_space["space"]["space_id"]
+        told.name(space=space_id)
+        await world.call("/spaces/remove_devices", device_ids=[second], space_id=space_id)
+        await told.are(*life, "space.device_membership_changed nothing space", ALL_DOORS)
 
 
 async def test_a_method_that_is_late(tmp_path: Path, database_url: str | None) -> None:

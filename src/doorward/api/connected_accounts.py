@@ -7,7 +7,6 @@ from annotated_types import Gt
 from pydantic import StringConstraints
 
 from doorward.api import page
-from doorward.api.connect_webviews import Capability
 from doorward.api.params import Cursor, Id, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route

@@ -15,7 +15,12 @@ from doorward.wire import time
 from doorward.wire.events import Event
 
 MOST = 5000
-OWNERS = {"account": "connected_account_id", "webview": "connect_webview_id", "customer": "customer_key"}
+OWNERS = {
+    "account": "connected_account_id",
+    "webview": "connect_webview_id",
+    "customer": "customer_key",
+    "identity": "user_identity_id",
+}
 """Columns that say whose an event is."""
 
 
@@ -105,7 +110,7 @@ class List(Params):
     unstable_offset: Annotated[int, Ge(0), Le(1_000_000)] = 0
     """Pass over so many."""
     user_identity_id: Id | None = None
-    """Only those of this user identity."""
+    """Only those about the access of this user identity."""
 
 
 EQUAL = (
@@ -117,6 +122,7 @@ EQUAL = (
     "customer_key",
     "device_id",
     "space_id",
+    "user_identity_id",
 )
 # Filters on things that no event of this server is about yet: they select nothing.
 ABSENT = (
@@ -127,7 +133,6 @@ ABSENT = (
     "acs_system_id",
     "acs_system_ids",
     "acs_user_id",
-    "user_identity_id",
 )
 
 

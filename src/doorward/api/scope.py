@@ -33,7 +33,7 @@ class Kind:
     customer: str | None = None
     """The column of its customer."""
     identity: str | None = None
-    """The column of the user identity that it is."""
+    """The column of the user identity that it is, or is about."""
     may_be_new: bool = False
     """A key that nothing has yet may be given to something new."""
 
@@ -138,6 +138,7 @@ GUARDED: Mapping[str, Kind] = {
         account="x.connected_account_id",
         webview="x.connect_webview_id",
         customer="x.customer_key",
+        identity="x.user_identity_id",
     ),
     "location_id": _SPACE,
     "parent_space_id": _SPACE,

@@ -27,7 +27,6 @@ from doorward.core import devices, pins, problems
 from doorward.core import grant_progress as progress
 from doorward.core.access_codes import Change, Wish
 from doorward.core.context import Core
-from doorward.core.events import emit
 from doorward.errors import (
     ApiError,
     DeviceTypeNotSupported,
@@ -119,7 +118,7 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: GrantWish) -
         kind=wish.kind,
     )
     await store.add(tx, row, wish.device_ids, wish.space_ids)
-    await emit(tx, core, workspace_id, event.AccessGrantCreated(access_grant_id=row.access_grant_id))
+    await progress.tell(tx, core, row, event.AccessGrantCreated(access_grant_id=row.access_grant_id))
     return await add_methods(tx, core, row, wish.requests)
 
 
@@ -168,12 +167,13 @@ async def add_methods(tx: Tx, core: Core, row: GrantRow, requests: Sequence[Requ
         )
         asked.append((request.mode, request.code, now))
         await store.add_method(tx, method)
-        await emit(tx, core, row.workspace_id, event.AccessMethodCreated(**progress.about_method(row, method)))
+        await progress.tell(tx, core, row, event.AccessMethodCreated(**progress.about_method(row, method)))
         for device, report in places:
             await _add_code(tx, core, row, method, device, report, pin or "")
         row = await _tell_unavailable(tx, core, row, method, refusing, "All doors got another one.")
     await _tell_missing(tx, core, row, missing)
-    return await store.change(tx, row, requests_sealed=core.vault.seal_json(asked, progress.REQUESTS))
+    asked_for = core.vault.seal_json(asked, progress.REQUESTS)
+    return await store.change(tx, row, requests_sealed=asked_for, granted_at=None)
 
 
 async def _places(tx: Tx, core: Core, row: GrantRow, ids: Sequence[str]) -> tuple[list[Place], GrantRow]:
@@ -256,7 +256,7 @@ async def _tell_missing(tx: Tx, core: Core, row: GrantRow, missing: Mapping[str,
             error_message=" ".join(dict.fromkeys(missing.values())),
             missing_device_ids=list(missing),
         )
-        await emit(tx, core, row.workspace_id, told)
+        await progress.tell(tx, core, row, told)
 
 
 def code_times(core: Core, row: GrantRow) -> tuple[int | None, int | None]:
@@ -313,6 +313,14 @@ async def change(
         return row
     was_over = is_over(row.ends_at, core.clock.now())
     row = await store.change(tx, row, **values)
+    if has_new_times:
+        changed = event.AccessTimesChanged(
+            access_grant_id=row.access_grant_id,
+            access_grant_key=progress.known(row.access_grant_key),
+            starts_at=iso(row.starts_at),
+            ends_at=progress.known(iso_or_none(row.ends_at)),
+        )
+        await progress.tell(tx, core, row, changed)
     if is_over(row.ends_at, core.clock.now()):
         for code in await _codes_of(tx, row):
             await _let_go(tx, core, code)
@@ -327,18 +335,11 @@ async def change(
             elif has_new_times:
                 asked = replace(asked, starts_at=iso_or_none(starts_at), ends_at=iso_or_none(ends_at))
             await codes.change(tx, core, workspace, asked)
-    if has_new_times:
-        if was_over:
-            for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
-                await store.change_method(tx, method, issued_at=None)
-            await _follow(tx, core, row)
-        changed = event.AccessTimesChanged(
-            access_grant_id=row.access_grant_id,
-            access_grant_key=progress.known(row.access_grant_key),
-            starts_at=iso(row.starts_at),
-            ends_at=progress.known(iso_or_none(row.ends_at)),
-        )
-        await emit(tx, core, row.workspace_id, changed)
+    if has_new_times and was_over:
+        row = await store.change(tx, row, granted_at=None)
+        for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
+            await store.change_method(tx, method, issued_at=None)
+        await _follow(tx, core, row)
     return row
 
 
@@ -525,7 +526,7 @@ async def delete_method(tx: Tx, core: Core, method: MethodRow) -> None:
     method, row = current, await progress.get(tx, method.workspace_id, method.access_grant_id)
     if method.is_wanted:
         method = await store.change_method(tx, method, is_wanted=0)
-        await emit(tx, core, method.workspace_id, event.AccessMethodRevoked(**progress.about_method(row, method)))
+        await progress.tell(tx, core, row, event.AccessMethodRevoked(**progress.about_method(row, method)))
     for code in await code_store.of_methods(tx, method.workspace_id, [method.access_method_id]):
         await _let_go(tx, core, code)
     await progress.settle(tx, core, row, method)

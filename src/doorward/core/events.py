@@ -1,5 +1,6 @@
 """The one door by which events leave: `emit`, inside the transaction that makes them true."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,10 +21,43 @@ OUTBOX = "outbox"
 SEALED = "an event's PIN"
 
 
-async def emit(tx: Tx, core: Core, workspace_id: str, event: Event, *, occurred_at: int | None = None) -> None:
-    """Store an event. `occurred_at`: when it happened, if that was not now."""
+async def emit(
+    tx: Tx,
+    core: Core,
+    workspace_id: str,
+    event: Event,
+    *,
+    occurred_at: int | None = None,
+    customer_key: str | None = None,
+    user_identity_id: str | None = None,
+) -> None:
+    """Store an event. `occurred_at`: when it happened, if that was not now. The customer and the person whose it is,
+    where it does not say so itself: their sessions see it, and lists find it by them."""
     if isinstance(event, AboutDevice):
         event = await _with_account(tx, workspace_id, event)
+    row = _row(core, workspace_id, event, occurred_at)
+    row = msgspec.structs.replace(row, customer_key=row.customer_key or customer_key, user_identity_id=user_identity_id)
+    await _store(tx, core, workspace_id, [row])
+
+
+async def emit_all(tx: Tx, core: Core, workspace_id: str, told: Sequence[AboutDevice]) -> None:
+    """As `emit`, in one go: events of one device, however many."""
+    if told:
+        first = await _with_account(tx, workspace_id, told[0])
+        metadata = first.connected_account_custom_metadata
+        of_account = {"connected_account_custom_metadata": metadata}
+        rows = [_row(core, workspace_id, msgspec.structs.replace(one, **of_account), None) for one in told]
+        await _store(tx, core, workspace_id, rows)
+
+
+async def _store(tx: Tx, core: Core, workspace_id: str, rows: Sequence[store.EventRow]) -> None:
+    await store.add(tx, rows)
+    if workspace_id in core.listened_to:
+        await deliveries.put_out(tx, [deliveries.OutboxRow(workspace_id, row.event_id, row.event_type) for row in rows])
+        tx.after_commit(lambda: core.wake.ring(OUTBOX))
+
+
+def _row(core: Core, workspace_id: str, event: Event, occurred_at: int | None) -> store.EventRow:
     now = core.clock.now()
     event_id, cls = new_id(), type(event)
     body: dict[str, Any] = {
@@ -36,30 +70,24 @@ async def emit(tx: Tx, core: Core, workspace_id: str, event: Event, *, occurred_
         **msgspec.to_builtins(event),
     }
     secret = {name: body.pop(name) for name in cls.__secret__ if name in body}
-    await store.add(
-        tx,
-        store.EventRow(
-            workspace_id=workspace_id,
-            event_id=event_id,
-            event_type=cls.__event_type__,
-            connected_account_id=body.get("connected_account_id"),
-            device_id=body.get("device_id"),
-            access_code_id=body.get("access_code_id"),
-            connect_webview_id=body.get("connect_webview_id"),
-            action_attempt_id=body.get("action_attempt_id"),
-            customer_key=body.get("customer_key"),
-            body_json=msgspec.json.encode(body).decode(),
-            secret_sealed=core.vault.seal_json(secret, SEALED) if secret else None,
-            created_at=now,
-            actor=core.actor,
-            space_id=body.get("space_id"),
-            access_grant_id=body.get("access_grant_id") or next(iter(body.get("access_grant_ids", ())), None),
-            access_method_id=body.get("access_method_id"),
-        ),
+    return store.EventRow(
+        workspace_id=workspace_id,
+        event_id=event_id,
+        event_type=cls.__event_type__,
+        connected_account_id=body.get("connected_account_id"),
+        device_id=body.get("device_id"),
+        access_code_id=body.get("access_code_id"),
+        connect_webview_id=body.get("connect_webview_id"),
+        action_attempt_id=body.get("action_attempt_id"),
+        customer_key=body.get("customer_key"),
+        body_json=msgspec.json.encode(body).decode(),
+        secret_sealed=core.vault.seal_json(secret, SEALED) if secret else None,
+        created_at=now,
+        actor=core.actor,
+        space_id=body.get("space_id"),
+        access_grant_id=body.get("access_grant_id") or next(iter(body.get("access_grant_ids", ())), None),
+        access_method_id=body.get("access_method_id"),
     )
-    if workspace_id in core.listened_to:
-        await deliveries.put_out(tx, deliveries.OutboxRow(workspace_id, event_id, cls.__event_type__))
-        tx.after_commit(lambda: core.wake.ring(OUTBOX))
 
 
 async def _with_account(tx: Tx, workspace_id: str, event: AboutDevice) -> AboutDevice:

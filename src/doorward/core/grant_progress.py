@@ -22,6 +22,7 @@ from doorward.store.access_codes import CodeRow
 from doorward.store.access_grants import GrantRow, MethodRow
 from doorward.store.db import Reader, Tx
 from doorward.wire.events import access_grant as event
+from doorward.wire.events.base import Event
 
 PIN = "an access method's PIN"
 REQUESTS = "what an access grant was asked for"
@@ -129,7 +130,7 @@ async def _trouble(
         if other.access_code_id != code.access_code_id and other.is_wanted and has_it(other):
             return
     row = await get(tx, code.workspace_id, method.access_grant_id)
-    await emit(tx, core, row.workspace_id, cls(**about_method(row, method)))
+    await tell(tx, core, row, cls(**about_method(row, method)))
 
 
 async def settle(tx: Tx, core: Core, row: GrantRow, method: MethodRow, *, is_moved: bool = False) -> None:
@@ -138,23 +139,37 @@ async def settle(tx: Tx, core: Core, row: GrantRow, method: MethodRow, *, is_mov
     if not method.is_wanted:
         if not held:
             await store.delete_method(tx, method)
-            await emit(tx, core, row.workspace_id, event.AccessMethodDeleted(**about_method(row, method)))
+            await tell(tx, core, row, event.AccessMethodDeleted(**about_method(row, method)))
             await end(tx, core, row)
         return
-    wanted = [code for code in held if code.is_wanted]
-    if not wanted or any(code.held_revision != code.revision for code in wanted):
+    if not _is_everywhere(held):
         return
     about = {"code": known(pin_of(core, method)), **about_method(row, method)}
-    if method.issued_at is not None:
-        if is_moved:
-            await emit(tx, core, row.workspace_id, event.AccessMethodReissued(**about))
+    if method.issued_at is None:
+        await store.change_method(tx, method, issued_at=core.clock.now())
+        await tell(tx, core, row, event.AccessMethodIssued(**about))
+    elif is_moved:
+        await tell(tx, core, row, event.AccessMethodReissued(**about))
+    await _is_granted(tx, core, row)
+
+
+def _is_everywhere(codes: Sequence[CodeRow]) -> bool:
+    """All doors that can have the codes of a method hold them."""
+    wanted = [code for code in codes if code.is_wanted]
+    return bool(wanted) and all(code.held_revision == code.revision for code in wanted)
+
+
+async def _is_granted(tx: Tx, core: Core, before: GrantRow) -> None:
+    """All doors have all methods: said once, however doors come and go later."""
+    row = await get(tx, before.workspace_id, before.access_grant_id)
+    if row.granted_at is not None or lacking(row):
         return
-    await store.change_method(tx, method, issued_at=core.clock.now())
-    await emit(tx, core, row.workspace_id, event.AccessMethodIssued(**about))
-    others = await store.methods_of(tx, row.workspace_id, [row.access_grant_id])
-    if all(one.issued_at is not None for one in others if one.is_wanted) and not lacking(row):
-        told = event.AccessGrantedToAllDoors(access_grant_id=row.access_grant_id)
-        await emit(tx, core, row.workspace_id, told)
+    for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
+        held = await code_store.of_methods(tx, row.workspace_id, [method.access_method_id])
+        if method.is_wanted and (method.issued_at is None or not _is_everywhere(held)):
+            return
+    row = await store.change(tx, row, granted_at=core.clock.now())
+    await tell(tx, core, row, event.AccessGrantedToAllDoors(access_grant_id=row.access_grant_id))
 
 
 async def end(tx: Tx, core: Core, row: GrantRow) -> None:
@@ -162,7 +177,7 @@ async def end(tx: Tx, core: Core, row: GrantRow) -> None:
     if row.is_wanted or await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
         return
     if await store.delete(tx, row.workspace_id, row.access_grant_id):
-        await emit(tx, core, row.workspace_id, event.AccessGrantDeleted(access_grant_id=row.access_grant_id))
+        await tell(tx, core, row, event.AccessGrantDeleted(access_grant_id=row.access_grant_id))
         await forget_nobody(tx, core, row)
 
 
@@ -180,6 +195,11 @@ async def device_gone(tx: Tx, core: Core, workspace_id: str, device_id: str, los
     await store.forget_place(tx, workspace_id, "devices", device_id)
     for code in lost:
         await code_changed(tx, core, code)
+
+
+async def tell(tx: Tx, core: Core, row: GrantRow, told: Event) -> None:
+    """An event of a grant or of one of its methods: it is its customer's, and its person's."""
+    await emit(tx, core, row.workspace_id, told, customer_key=row.customer_key, user_identity_id=row.user_identity_id)
 
 
 def about_method(row: GrantRow, method: MethodRow) -> dict[str, Any]:

@@ -175,13 +175,13 @@ async def _changed(
     if not device_ids and kind is event.SpaceDeviceMembershipChanged:
         return
     now_in = await store.device_ids(tx, row.workspace_id, [row.space_id])
-    about = {"space_id": row.space_id, "device_ids": now_in}
+    key = row.space_key if row.space_key is not None else UNSET
+    told = kind(space_id=row.space_id, space_key=key, device_ids=now_in)
+    await emit(tx, core, row.workspace_id, told, customer_key=row.customer_key)
     if kind is event.SpaceDeleted:
         await access_grants.space_gone(tx, core, row.workspace_id, row.space_id)
     else:
         await access_grants.space_changed(tx, core, row.workspace_id, row.space_id)
-    told = kind(space_key=row.space_key if row.space_key is not None else UNSET, **about)  # type: ignore[arg-type]
-    await emit(tx, core, row.workspace_id, told)
 
 
 async def _check_key(tx: Tx, workspace_id: str, kind: str, space_key: str | None) -> None:

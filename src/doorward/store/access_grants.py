@@ -31,6 +31,8 @@ class GrantRow(msgspec.Struct, frozen=True):
     created_at: int
     kind: str = OWN
     """What it was called when it was told of; its key is unique among these, and free once it is not wanted."""
+    granted_at: int | None = None
+    """All of its doors had all of its methods then, and that was told."""
 
 
 class MethodRow(msgspec.Struct, frozen=True):

@@ -34,8 +34,8 @@ class DeliveryRow(msgspec.Struct, frozen=True):
 _SELECT = f"SELECT {columns(DeliveryRow)} FROM deliveries"
 
 
-async def put_out(tx: Tx, row: OutboxRow) -> None:
-    await tx.run(insert("outbox", OutboxRow), *msgspec.structs.astuple(row))
+async def put_out(tx: Tx, rows: Sequence[OutboxRow]) -> None:
+    await tx.many(insert("outbox", OutboxRow), [msgspec.structs.astuple(row) for row in rows])
 
 
 async def are_waiting(read: Reader) -> bool:

@@ -1,5 +1,7 @@
 """Events: written once, as the JSON they are served as."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from doorward.store.db import Reader, Tx, Where, columns, insert
@@ -25,6 +27,8 @@ class EventRow(msgspec.Struct, frozen=True):
     space_id: str | None = None
     access_grant_id: str | None = None
     access_method_id: str | None = None
+    user_identity_id: str | None = None
+    """The person whose access it is about."""
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -34,8 +38,8 @@ class Body(msgspec.Struct, frozen=True):
     secret_sealed: str | None
 
 
-async def add(tx: Tx, row: EventRow) -> None:
-    await tx.run(insert("events", EventRow), *msgspec.structs.astuple(row))
+async def add(tx: Tx, rows: Sequence[EventRow]) -> None:
+    await tx.many(insert("events", EventRow), [msgspec.structs.astuple(row) for row in rows])
 
 
 async def get(read: Reader, workspace_id: str, event_id: str) -> Body | None:

@@ -103,7 +103,7 @@ async def change(tx: Tx, row: IdentityRow, **values: Any) -> IdentityRow:
 
 async def move(tx: Tx, workspace_id: str, from_id: str, to_id: str) -> None:
     """What belongs to one person belongs to another from now on."""
-    for table in ("access_grants", "client_sessions"):
+    for table in ("access_grants", "client_sessions", "events"):
         await tx.run(
             f"UPDATE {table} SET user_identity_id = $3 WHERE workspace_id = $1 AND user_identity_id = $2",
             workspace_id,
