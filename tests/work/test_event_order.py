@@ -194,6 +194,7 @@ async def test_a_device_that_is_not_managed_any_more(tmp_path: Path, database_ur
         unit = await world.watched()
         about = {"device_id": world.devices[0]}
         told = await Told.begin(world)
+        told.name(guest=code)
         await world.call("/devices/update", is_managed=False, **about)
         unit.pull_plug()
         await world.pass_time(60, step=5)
@@ -202,6 +203,7 @@ async def test_a_device_that_is_not_managed_any_more(tmp_path: Path, database_ur
         await world.call("/devices/unmanaged/update", is_managed=True, **about)
         await told.are(
             "device.converted_to_unmanaged door-1",
+            "access_code.unmanaged.created door-1 guest",
             "device.unmanaged.disconnected door-1 device_disconnected device:device_disconnected",
             "device.unmanaged.connected door-1",
             "device.unmanaged.converted_to_managed door-1",

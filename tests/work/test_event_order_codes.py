@@ -277,6 +277,10 @@ async def test_codes_of_others(tmp_path: Path, database_url: str | None) -> None
         made = await world.call("/access_codes/simulate/create_unmanaged_access_code", **about)
         told.name(theirs=made["access_code"]["access_code_id"])
         await told.are(created)
+        # It goes with its device, as far as anybody here knows of it.
+        (account,) = (await world.call("/connected_accounts/list"))["connected_accounts"]
+        await world.call("/connected_accounts/delete", connected_account_id=account["connected_account_id"])
+        await told.are(created, removed, "device.deleted door-1 Device 0", "connected_account.deleted account my_2n")
 
 
 async def test_reserve_codes(tmp_path: Path, database_url: str | None) -> None:
@@ -323,6 +327,8 @@ async def test_codes_that_are_not_managed_any_more(tmp_path: Path, database_url:
         told = await Told.begin(world)
         told.name(guest=code)
         await world.call(UPDATE, access_code_id=code, is_managed=False)
-        await told.are()  # Seam has no event for it
+        life = ["access_code.unmanaged.created door-1 guest"]
+        await told.are(*life)
         await world.call(CONVERT, access_code_id=code)
-        await told.are("access_code.unmanaged.converted_to_managed door-1 guest")
+        life.append("access_code.unmanaged.converted_to_managed door-1 guest")
+        await told.are(*life)

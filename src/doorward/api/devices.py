@@ -11,7 +11,7 @@ from doorward.api.connect_webviews import Category
 from doorward.api.params import NULL, Cursor, Id, Instant, Metadata, Params, Part
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import access_codes, actions, events, grant_progress, metadata, switches
+from doorward.core import access_codes, events, grant_progress, metadata, switches
 from doorward.core import devices as rules
 from doorward.errors import DeviceIsManaged, DeviceNotFound, DeviceTypeNotSupported
 from doorward.store import access_codes as code_store
@@ -410,16 +410,15 @@ async def update(req: Request, p: Update) -> None:
             renamed = event.DeviceNameChanged(device_name=after, **events.about_device(row))
             await events.emit(tx, req.core, req.workspace_id, renamed)
         if not p.is_managed:
+            unmanaged = event.DeviceConvertedToUnmanaged(**events.about_device(row))
+            await events.emit(tx, req.core, req.workspace_id, unmanaged)
             for code in await code_store.managed_of_device(tx, req.workspace_id, row.device_id):
                 if code.is_backup and code.pulled_for is None:
                     await access_codes.let_go(tx, req.core, code)
                     await rules.wake(tx, req.core, req.workspace_id, p.device_id)
                     continue
-                await code_store.change(tx, code, is_managed=0)
+                code = await access_codes.stop_managing(tx, req.core, row, code)
                 await grant_progress.code_changed(tx, req.core, code)
-                await actions.finish_level(tx, req.core, req.workspace_id, code.access_code_id)
-            unmanaged = event.DeviceConvertedToUnmanaged(**events.about_device(row))
-            await events.emit(tx, req.core, req.workspace_id, unmanaged)
 
     await req.write(change)
     if chosen is not None:

@@ -270,8 +270,7 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
     if wish.is_managed is False:
         if values:
             raise InvalidInput("Change a code first, and stop managing it then")
-        row = await store.change(tx, row, is_managed=0)
-        await actions.finish_level(tx, core, workspace_id, row.access_code_id)
+        row = await stop_managing(tx, core, device, row)
         return row, await actions.get(tx, workspace_id, attempt.action_attempt_id)
     if not values:
         if row.held_revision == row.revision or code_state.is_put_off(core, row):
@@ -297,6 +296,16 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
     )
     await devices.wake(tx, core, workspace_id, device.device_id)
     return row, await _unless_put_off(tx, core, row, attempt)
+
+
+async def stop_managing(tx: Tx, core: Core, device: DeviceRow, row: CodeRow) -> CodeRow:
+    """It is left as it is from now on, among the codes of others. The device is locked already."""
+    row = await store.change(tx, row, is_managed=0)
+    if not row.takes_over:  # else nobody was told yet that it is managed
+        now_unmanaged = event.AccessCodeUnmanagedCreated(access_code_id=row.access_code_id, **about_device(device))
+        await emit(tx, core, row.workspace_id, now_unmanaged)
+    await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
+    return row
 
 
 def _changed_times(row: CodeRow, wish: Change, now: int) -> tuple[int | None, int | None]:

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from doorward.core import devices, grant_progress, joining, pins, problems, spaces
 from doorward.core.context import Core
-from doorward.core.events import about_account, about_device, emit
+from doorward.core.events import about_account, about_device, emit, emit_all
 from doorward.errors import ConnectedAccountNotFound, InvalidInput
 from doorward.ids import new_id
 from doorward.providers.base import (
@@ -291,6 +291,9 @@ async def delete_device(tx: Tx, core: Core, device: DeviceRow) -> None:
         pin = pins.pin_of(core, code)
         deleted = code_event.AccessCodeDeleted(access_code_id=code.access_code_id, code=pin, **about)
         await emit(tx, core, device.workspace_id, deleted)
+    others = await access_codes.unmanaged_ids(tx, device.workspace_id, device.device_id)
+    gone = [code_event.AccessCodeUnmanagedRemoved(access_code_id=one, **about) for one in others]
+    await emit_all(tx, core, device.workspace_id, gone)
     await access_codes.delete_of_device(tx, device.workspace_id, device.device_id)
     await action_attempts.delete_of_device(tx, device.workspace_id, device.device_id)
     await due.drop(tx, device.workspace_id, devices.RECONCILE, device.device_id)

@@ -184,6 +184,17 @@ async def managed_of_device(read: Reader, workspace_id: str, device_id: str) -> 
     return [CodeRow(*row) for row in rows]
 
 
+async def unmanaged_ids(read: Reader, workspace_id: str, device_id: str) -> list[str]:
+    """Ids of the codes of a device that are not managed."""
+    rows = await read.all(
+        "SELECT access_code_id FROM access_codes WHERE workspace_id = $1 AND device_id = $2 AND is_managed = 0 "
+        "ORDER BY created_at, access_code_id",
+        workspace_id,
+        device_id,
+    )
+    return [str(row[0]) for row in rows]
+
+
 async def count_held(read: Reader, workspace_id: str, device_id: str) -> int:
     """How many managed codes a device is known to hold."""
     row = await read.one(

@@ -144,9 +144,9 @@ class AccessCodeUnmanagedFailedToConvertToManaged(CodeTrouble, kw_only=True):
 
 @event("access_code.unmanaged.created")
 class AccessCodeUnmanagedCreated(AboutCode, kw_only=True):
-    """A code that is not ours appeared on the device."""
+    """A code that is not managed appeared on the device, or one is not managed any more."""
 
 
 @event("access_code.unmanaged.removed")
 class AccessCodeUnmanagedRemoved(AboutCode, kw_only=True):
-    """A code that is not ours is no longer on the device."""
+    """A code that is not managed is no longer on the device, or its device was deleted."""
