@@ -309,8 +309,8 @@ async def test_reserve_codes(tmp_path: Path, database_url: str | None) -> None:
         told.name(new=new["access_code_id"])
         pin = next(one["code"] for one in await told.events() if one["event_type"] == "access_code.set_on_device")
         await told.are(
-            "access_code.mutations_requested door-1 pulled updating_name updating_time_frame",
             "access_code.backup_access_code_pulled door-1 guest pulled",
+            "access_code.mutations_requested door-1 pulled updating_name updating_time_frame",
             "access_code.created door-1 new",
             "access_code.changed door-1 pulled",
             f"access_code.name_changed door-1 pulled Backup {pulled['access_code_id'][-8:]}→Guest",

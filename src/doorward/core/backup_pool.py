@@ -157,12 +157,6 @@ async def pull(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: str)
         requested_at=now,
         status="unset" if row.starts_at is not None and row.starts_at > now else ready[0].status,
     )
-    asked = event.AccessCodeMutationsRequested(
-        access_code_id=pulled.access_code_id,
-        requested_mutations=code_state.mutations(core, pulled),
-        **about_device(device),
-    )
-    await emit(tx, core, workspace_id, asked)
     text = "A backup access code stands for this one."
     await store.change(
         tx,
@@ -174,5 +168,11 @@ async def pull(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: str)
         access_code_id=access_code_id, backup_access_code_id=pulled.access_code_id, **about_device(device)
     )
     await emit(tx, core, workspace_id, told)
+    asked = event.AccessCodeMutationsRequested(
+        access_code_id=pulled.access_code_id,
+        requested_mutations=code_state.mutations(core, pulled),
+        **about_device(device),
+    )
+    await emit(tx, core, workspace_id, asked)
     await devices.wake(tx, core, workspace_id, device.device_id)
     return pulled
