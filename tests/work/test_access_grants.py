@@ -555,6 +555,66 @@ async def test_methods_asked_for_at_once(tmp_path: Path, postgres: Cluster) -> N
     await postgres.drop(url)
 
 
+@pytest.mark.parametrize("order", ["grant first", "person first"])
+@pytest.mark.parametrize("what", ["delete", "merge"])
+async def test_given_while_the_person_goes(tmp_path: Path, postgres: Cluster, what: str, order: str) -> None:
+    """A grant belongs to somebody who is there, or there is none."""
+    url = await postgres.migrated()
+    async with serving(tmp_path, url) as world:
+        await world.connect()
+        people = [(await world.call("/user_identities/create"))["user_identity"]["user_identity_id"] for _ in "12"]
+        give: dict[str, Any] = {
+            "user_identity_id": people[0],
+            "device_ids": world.devices,
+            "requested_access_methods": CODE,
+        }
+        go: dict[str, Any] = {"user_identity_id": people[0]}
+        if what == "merge":
+            go = {"user_identity_id": people[1], "merged_user_identity_ids": people[:1]}
+        # An older grant, so that deleting the person waits for the device, too.
+        await issued(world, (await world.call(CREATE, **give))["access_grant"])
+        calls = [(CREATE, give), (f"/user_identities/{what}", go)]
+        both = []
+        async with holding(world, world.devices[0]) as waiting:
+            for path, body in calls if order == "grant first" else reversed(calls):
+                before = await waiting()
+                both.append(asyncio.ensure_future(world.raw(path, body)))
+
+                async def is_under_way(before: int = before) -> bool:
+                    return both[-1].done() or await waiting() > before
+
+                await until(is_under_way)
+        replies = await asyncio.gather(*both)
+        assert {reply.status for reply in replies} <= {200, 404}
+        await world.settle()
+        if what == "delete":
+            await hold(world, [])
+            assert (await world.call(LIST))["access_grants"] == []
+        else:
+            assert {one["user_identity_id"] for one in (await world.call(LIST))["access_grants"]} == {people[1]}
+    await postgres.drop(url)
+
+
+async def test_people_and_their_access_at_once(tmp_path: Path, postgres: Cluster) -> None:
+    url = await postgres.migrated()
+    async with serving(tmp_path, url) as world:
+        await world.connect()
+        people = [(await world.call("/user_identities/create"))["user_identity"]["user_identity_id"] for _ in range(12)]
+        give = {"device_ids": world.devices, "requested_access_methods": CODE}
+
+        async def delete(person: str, after: int) -> Any:
+            for _ in range(after):
+                await asyncio.sleep(0)  # at another point of the other call
+            return await world.raw("/user_identities/delete", {"user_identity_id": person})
+
+        calls = [world.raw(CREATE, {**give, "user_identity_id": one}) for one in people]
+        replies = await asyncio.gather(*calls, *(delete(one, n) for n, one in enumerate(people)))
+        assert {reply.status for reply in replies} <= {200, 404}
+        await hold(world, [])
+        assert (await world.call(LIST))["access_grants"] == []
+    await postgres.drop(url)
+
+
 # ---------------------------------------------------------------- at random
 
 

@@ -34,6 +34,7 @@ from doorward.errors import (
     InvalidInput,
     NotSupported,
     SpaceNotFound,
+    UserIdentityNotFound,
 )
 from doorward.ids import new_id
 from doorward.providers.base import DeviceReport
@@ -41,6 +42,7 @@ from doorward.store import access_codes as code_store
 from doorward.store import access_grants as store
 from doorward.store import devices as device_store
 from doorward.store import spaces as space_store
+from doorward.store import user_identities as identity_store
 from doorward.store.access_codes import CodeRow
 from doorward.store.access_grants import GrantRow, MethodRow
 from doorward.store.db import Reader, Tx
@@ -92,6 +94,9 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: GrantWish) -
     """A new grant, its methods, and their codes. Raises ApiError, and then nothing of it is there."""
     workspace_id, now = workspace.workspace_id, core.clock.now()
     await progress.lock(tx, workspace_id)
+    person = await identity_store.get(tx, workspace_id, wish.user_identity_id)
+    if person is None:  # deleted since the caller looked: whoever deletes them locks the grants, too
+        raise UserIdentityNotFound(data={"user_identity_id": wish.user_identity_id})
     await _check_key(tx, workspace_id, wish.kind, wish.access_grant_key)
     for space_id in wish.space_ids:
         if await space_store.get(tx, workspace_id, space_id) is None:
@@ -107,7 +112,7 @@ async def create(tx: Tx, core: Core, workspace: WorkspaceRow, wish: GrantWish) -
         access_grant_key=wish.access_grant_key,
         reservation_key=wish.reservation_key,
         customer_key=wish.customer_key,
-        user_identity_id=wish.user_identity_id,
+        user_identity_id=person.merged_into or person.user_identity_id,
         name=wish.name,
         starts_at=starts_at,
         ends_at=ends_at,

@@ -103,6 +103,7 @@ class Keys:
 async def push(tx: Tx, core: Core, workspace: WorkspaceRow, customer_key: str, data: Data) -> None:
     """Make or change all of it. Raises ApiError, and then nothing of it is there."""
     await tx.lock("customer", workspace.workspace_id, customer_key)
+    await tx.lock("user_identities", workspace.workspace_id)  # before spaces and grants are, as everywhere
     for place in data.places:
         with _about(place):
             await _place(tx, core, workspace.workspace_id, customer_key, place)
@@ -113,7 +114,6 @@ async def push(tx: Tx, core: Core, workspace: WorkspaceRow, customer_key: str, d
     for person in data.people:
         with _about(person):
             await _person(tx, core, workspace.workspace_id, customer_key, person)
-    await tx.lock("user_identities", workspace.workspace_id)  # before grants are, as everywhere
     for booking in data.bookings:
         with _about(booking):
             await _booking(tx, core, workspace, customer_key, booking)
@@ -282,6 +282,7 @@ async def forget(tx: Tx, core: Core, workspace_id: str, keys: Keys, only_of: str
     def may_go(customer_key: str | None) -> bool:
         return only_of in (None, customer_key)
 
+    await tx.lock("user_identities", workspace_id)  # before spaces and grants are, as everywhere
     for kind, key in keys.bookings:
         grant = await grant_store.by_key(tx, workspace_id, kind, key)
         if grant is not None and may_go(grant.customer_key):

@@ -140,7 +140,7 @@ async def survivor(read: Reader, workspace_id: str, user_identity_id: str) -> st
 
 async def merge(tx: Tx, core: Core, workspace_id: str, one: Named, others: Sequence[Named]) -> IdentityRow:
     """They are one person, who takes over what is not known of them yet. Raises UserIdentityNotFound."""
-    await tx.lock("user_identities", workspace_id)
+    await _lock_with_access(tx, workspace_id)
     row = await get(tx, workspace_id, *one)
     for named in others:
         other = await get(tx, workspace_id, *named)
@@ -159,10 +159,16 @@ async def merge(tx: Tx, core: Core, workspace_id: str, one: Named, others: Seque
     return row
 
 
+async def _lock_with_access(tx: Tx, workspace_id: str) -> None:
+    """People stay as they are until the transaction ends, and so does what they are given: in this order."""
+    await tx.lock("user_identities", workspace_id)
+    await grant_progress.lock(tx, workspace_id)
+
+
 async def delete(tx: Tx, core: Core, workspace_id: str, user_identity_id: str) -> None:
     """With their client sessions, and their access: it goes from the doors as fast as these can be reached."""
+    await _lock_with_access(tx, workspace_id)
     row = await get(tx, workspace_id, user_identity_id)
-    await grant_progress.lock(tx, workspace_id)
     await leaving.forget_person(tx, core, workspace_id, row.user_identity_id)
     for grant in await grant_store.of_identity(tx, workspace_id, row.user_identity_id):
         await access_grants.delete(tx, core, grant)
