@@ -12,10 +12,11 @@ from tests.support import directory
 from tests.support.postgres import Cluster
 from tests.support.server import World, new_workspace, serving, until
 from tests.work.test_codes import create as create_code
+from tests.work.test_codes import hours
 
 from doorward.clock import ManualClock
 from doorward.store.db import Tx
-from doorward.wire.time import iso
+from doorward.wire.time import iso, parse
 
 CREATE, GET, LIST, UPDATE, DELETE = (f"/access_grants/{word}" for word in ("create", "get", "list", "update", "delete"))
 CODE = [{"mode": "code"}]
@@ -430,6 +431,49 @@ async def test_a_name_is_forgotten(tmp_path: Path, database_url: str | None) -> 
         await world.call(UPDATE, access_grant_id=grant["access_grant_id"], name=None)
         shown = (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]
         assert (shown["name"], shown["display_name"]) == (None, "Access of Jane Doe")
+
+
+async def test_a_backup_code_goes_with_the_grant(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await world.call("/devices/update", device_id=world.devices[0], backup_access_code_pool_enabled=True)
+        frame = hours(world, -1, 5)
+        grant = await granted(world, device_ids=world.devices, **frame)
+        about = {"access_grant_id": grant["access_grant_id"]}
+        own = (await issued(world, grant))["code"]
+        [code] = (await world.call("/access_codes/list", **about))["access_codes"]
+
+        async def is_ready() -> bool:
+            return bool((await world.code(code["access_code_id"]))["is_backup_access_code_available"])
+
+        await world.eventually(is_ready)
+        path = "/access_codes/pull_backup_access_code"
+        pulled = (await world.call(path, access_code_id=code["access_code_id"]))["access_code"]
+
+        async def end(at: str) -> bool:
+            entries = directory.codes(await world.unit()).values()
+            return {e["pin"] for e in entries if e["to"] == parse(at) // 1000} == {own, pulled["code"]}
+
+        await world.eventually(lambda: end(frame["ends_at"]))
+        [warning] = (await method(world, grant))["warnings"]
+        assert warning["warning_code"] == "pulled_backup_access_code"
+        assert (await world.call(GET, **about))["access_grant"]["warnings"] == []
+        assert (await method(world, grant))["code"] == own
+
+        async def reissues() -> list[Any]:
+            return [
+                (e["code"], e.get("is_backup_code")) for e in await world.events(event_type="access_method.reissued")
+            ]
+
+        assert await reissues() == [(pulled["code"], True)]
+        later = hours(world, 0, 8)["ends_at"]
+        await world.call(UPDATE, **about, ends_at=later)
+        await world.eventually(lambda: end(later))
+        assert (await reissues())[1:] == [(own, None)]
+        await world.call(DELETE, **about)
+        await gone(world, grant)
+        left = directory.pins(await world.unit())
+        assert not {own, pulled["code"]} & set(left)
 
 
 async def one_door_away(world: World) -> tuple[Any, str]:

@@ -4,7 +4,7 @@ A pool is kept on a device while its switch `backup_access_code_pool_enabled` is
 A reserve is an ordinary row with `is_backup = 1`, ongoing, under a PIN that nobody was told; the reconciler sets it as
 it sets any other. Pulling gives it the name and the times of the code that it stands for, at once for the caller; the
 device learns of it when it can, and until then knows it as ongoing: that is what lets a guest in while the device
-cannot be reached. A pulled code lives by itself from then on.
+cannot be reached. A pulled code lives by itself from then on; for a code of an access grant it is the grant's, too.
 
 Filling up and pulling are one transaction each; if the process dies in between, the next look at the device fills up.
 """
@@ -12,7 +12,7 @@ Filling up and pulling are one transaction each; if the process dies in between,
 import structlog
 
 from doorward.core import access_codes as rules
-from doorward.core import code_state, devices, pins, problems
+from doorward.core import code_state, devices, grant_progress, pins, problems
 from doorward.core.access_codes import Wish
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
@@ -129,6 +129,8 @@ async def pull(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: str)
     """A reserve code in place of this one; the same one when it is asked for again. Raises ApiError."""
     workspace_id, about = workspace.workspace_id, {"access_code_id": access_code_id}
     row = await rules.get(tx, workspace_id, access_code_id)
+    if row.access_method_id is not None:
+        await grant_progress.lock(tx, workspace_id)
     await tx.lock("device", workspace_id, row.device_id)
     row = await rules.get(tx, workspace_id, access_code_id)
     device = await devices.get(tx, workspace_id, row.device_id)
@@ -153,6 +155,7 @@ async def pull(tx: Tx, core: Core, workspace: WorkspaceRow, access_code_id: str)
         starts_at=row.starts_at,
         ends_at=row.ends_at,
         pulled_for=access_code_id,
+        access_method_id=row.access_method_id,
         revision=ready[0].revision + 1,
         requested_at=now,
         status="unset" if row.starts_at is not None and row.starts_at > now else ready[0].status,

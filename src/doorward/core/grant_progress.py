@@ -102,11 +102,13 @@ async def code_changed(tx: Tx, core: Core, code: CodeRow, before: Content | None
     method = await store.get_method(tx, code.workspace_id, code.access_method_id)
     if method is None:
         return
-    is_moved = False
+    is_moved, is_pulled = False, False
     if before is not None:
         has_its_pin = before.pin != pins.pin_of(core, code) == pin_of(core, method)
         is_moved = has_its_pin or (before.starts_at, before.ends_at) != (code.starts_at, code.ends_at)
-    await settle(tx, core, await get(tx, code.workspace_id, method.access_grant_id), method, is_moved=is_moved)
+        is_pulled = bool(code.pulled_for) and before.ends_at is None  # it was a reserve code
+    row, backup = await get(tx, code.workspace_id, method.access_grant_id), code if is_pulled else None
+    await settle(tx, core, row, method, is_moved=is_moved, backup=backup)
 
 
 async def code_is_late(tx: Tx, core: Core, code: CodeRow) -> None:
@@ -133,8 +135,11 @@ async def _trouble(
     await tell(tx, core, row, cls(**about_method(row, method)))
 
 
-async def settle(tx: Tx, core: Core, row: GrantRow, method: MethodRow, *, is_moved: bool = False) -> None:
-    """Say what has become true: the method is issued, or issued with other times or another PIN, or gone."""
+async def settle(
+    tx: Tx, core: Core, row: GrantRow, method: MethodRow, *, is_moved: bool = False, backup: CodeRow | None = None
+) -> None:
+    """Say what has become true: the method is issued, or issued with other times, another PIN or this backup code, or
+    gone."""
     held = await code_store.of_methods(tx, row.workspace_id, [method.access_method_id])
     if not method.is_wanted:
         if not held:
@@ -149,14 +154,19 @@ async def settle(tx: Tx, core: Core, row: GrantRow, method: MethodRow, *, is_mov
         await store.change_method(tx, method, issued_at=core.clock.now())
         await tell(tx, core, row, event.AccessMethodIssued(**about))
     elif is_moved:
+        if backup is not None:
+            about |= {"code": known(pins.pin_of(core, backup)), "is_backup_code": True}
         await tell(tx, core, row, event.AccessMethodReissued(**about))
     await _is_granted(tx, core, row)
 
 
 def _is_everywhere(codes: Sequence[CodeRow]) -> bool:
-    """All doors that can have the codes of a method hold them."""
+    """All doors that can have the codes of a method hold them, or a backup code in their place."""
     wanted = [code for code in codes if code.is_wanted]
-    return bool(wanted) and all(code.held_revision == code.revision for code in wanted)
+    stood_for = {code.pulled_for for code in wanted if code.held_revision == code.revision}
+    return bool(wanted) and all(
+        code.held_revision == code.revision or code.access_code_id in stood_for for code in wanted
+    )
 
 
 async def _is_granted(tx: Tx, core: Core, before: GrantRow) -> None:

@@ -154,9 +154,12 @@ def _warnings(
 
 
 def _open(core: Core, pins: dict[int, str | None], row: MethodRow, codes: dict[str, list[CodeRow]]) -> set[str]:
-    """Doors that are to have its PIN: a code of one door can be deleted by itself, or be given another PIN."""
+    """Doors that are to have its PIN, or a backup code in its place: a code of one door can be deleted by itself, or
+    be given another PIN."""
     pin = pins[row.request_number]
-    return {c.device_id for c in codes[row.access_method_id] if c.is_wanted and pin_of(core, c) == pin}
+    return {
+        c.device_id for c in codes[row.access_method_id] if c.is_wanted and (c.pulled_for or pin_of(core, c) == pin)
+    }
 
 
 def _said(kind: str, code: str, message: str, at: int, **members: Any) -> dict[str, Any]:
@@ -208,6 +211,9 @@ def _method(core: Core, row: MethodRow, codes: list[CodeRow]) -> AccessMethod:
     elif is_late:
         text = "Some doors do not have the code yet, though they should."
         warnings.append(_said("warning", "delay_in_issuing", text, row.created_at))
+    if pulled := [code.requested_at for code in codes if code.is_wanted and code.pulled_for]:
+        text = "On some doors a backup access code stands for the code: see their access codes."
+        warnings.append(_said("warning", "pulled_backup_access_code", text, min(pulled)))
     status = "Being deleted" if not row.is_wanted else "Being set up" if row.issued_at is None else "Issued"
     return AccessMethod(
         access_method_id=row.access_method_id,
@@ -226,8 +232,8 @@ def _method(core: Core, row: MethodRow, codes: list[CodeRow]) -> AccessMethod:
 
 
 def _mutations(core: Core, row: MethodRow, codes: list[CodeRow]) -> list[dict[str, Any]]:
-    held = [code.device_id for code in codes if code.held_sealed is not None]
-    wanted = [code.device_id for code in codes if code.is_wanted]
+    held = list({code.device_id: 0 for code in codes if code.held_sealed is not None})
+    wanted = list({code.device_id: 0 for code in codes if code.is_wanted})
     since = max((code.requested_at for code in codes), default=row.created_at)
     here = {"from": {"device_ids": held}, "to": {"device_ids": wanted}}
     if not row.is_wanted or set(held) - set(wanted):
