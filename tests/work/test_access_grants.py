@@ -476,37 +476,123 @@ async def test_a_backup_code_goes_with_the_grant(tmp_path: Path, database_url: s
         assert not {own, pulled["code"]} & set(left)
 
 
-async def one_door_away(world: World) -> tuple[Any, str]:
-    """A grant to two doors, of which the second cannot be reached; that door."""
+async def one_door_away(world: World) -> Any:
+    """A grant to two doors, of which the second cannot be reached."""
     await world.connect(count=2)
     await world.call("/devices/simulate/disconnect", device_id=world.devices[1])
     grant = await granted(world, device_ids=world.devices)
     await hold_first(world, grant)
-    return grant, world.devices[1]
+    return grant
 
 
-async def test_a_grant_is_gone_when_nobody_manages_its_last_door(tmp_path: Path, database_url: str | None) -> None:
-    async with serving(tmp_path, database_url) as world:
-        grant, away = await one_door_away(world)
-        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
-        await world.eventually(lambda: first_is_empty(world))
-        await world.call("/devices/update", device_id=away, is_managed=False)
-        await gone(world, grant)
+UNMANAGE = [("/devices/update", "device"), ("/access_codes/update", "code")]
 
 
-@pytest.mark.parametrize("what", ["device", "code"])
-async def test_a_method_is_issued_when_nobody_manages_its_last_door(
-    tmp_path: Path, database_url: str | None, what: str
+async def unmanage(world: World, grant: Any, index: int, path: str, what: str) -> None:
+    """Stop managing a door, or the grant's code there."""
+    about = {"device_id": world.devices[index]}
+    if what == "code":
+        codes = (await world.call("/access_codes/list", access_grant_id=grant["access_grant_id"]))["access_codes"]
+        [found] = [one for one in codes if one["device_id"] == world.devices[index]]
+        about = {"access_code_id": found["access_code_id"]}
+    await world.call(path, **about, is_managed=False)
+
+
+@pytest.mark.parametrize(("path", "what"), UNMANAGE)
+async def test_what_nobody_manages_any_more_goes_with_the_grant(
+    tmp_path: Path, database_url: str | None, path: str, what: str
 ) -> None:
     async with serving(tmp_path, database_url) as world:
-        grant, away = await one_door_away(world)
-        codes = (await world.call("/access_codes/list", access_grant_id=grant["access_grant_id"]))["access_codes"]
-        [code] = [one["access_code_id"] for one in codes if one["device_id"] == away]
+        await world.connect(count=2)
+        grant = await granted(world, device_ids=world.devices)
+        pin = (await issued(world, grant))["code"]
+        await unmanage(world, grant, 1, path, what)
+        await world.pass_time(6)
+        await hold(world, [pin], [pin])
+        shown = (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]
+        assert [one["warning_code"] for one in shown["warnings"]] == ["underprovisioned_access"]
+        assert (await method(world, grant))["pending_mutations"] == []
+        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+        await gone(world, grant)
+        await hold(world, [], [])
+
+
+async def test_a_grant_waits_for_a_door_that_nobody_manages_any_more(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        grant = await granted(world, device_ids=world.devices)
+        await issued(world, grant)
+        await world.call("/devices/simulate/disconnect", device_id=world.devices[1])
+        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+        await world.eventually(lambda: first_is_empty(world))
+        await world.call("/devices/update", device_id=world.devices[1], is_managed=False)
+        await world.pass_time(6)
+        shown = (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]
+        assert shown["display_status"] == "Being deleted"
+        assert (await method(world, grant))["pending_mutations"][0]["mutation_code"] == "revoking_access"
+        (await world.unit(1)).plug_in()
+        await gone(world, grant)
+        await hold(world, [], [])
+
+
+async def test_a_door_that_is_managed_again_is_the_grants(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        second = world.devices[1]
+        space = (await world.call("/spaces/create", name="Room", device_ids=[second]))["space"]
+        await world.call("/spaces/create", name="House", space_key="house", device_ids=world.devices)
+        grants = [await granted(world, device_ids=world.devices), await granted(world, space_ids=[space["space_id"]])]
+        grants.append(await granted(world, device_ids=world.devices))
+        pins = [(await issued(world, one))["code"] for one in grants]
+        await hold(world, [pins[0], pins[2]], pins)
+        await world.call("/devices/update", device_id=second, is_managed=False)
+        # Meanwhile one is moved, one does not lead there any more, one is deleted, and one is new.
+        end = iso((world.clock.now() + DAY) // 60_000 * 60_000)
+        await world.call(UPDATE, access_grant_id=grants[0]["access_grant_id"], ends_at=end)
+        await world.call("/spaces/delete", space_id=space["space_id"])
+        await world.call(DELETE, access_grant_id=grants[2]["access_grant_id"])
+        grants.append(await granted(world, space_keys=["house"]))
+        pins.append((await issued(world, grants[3]))["code"])
+        await hold(world, [pins[0], pins[3]], [pins[0]])
+        await world.call("/devices/unmanaged/update", device_id=second, is_managed=True)
+        await hold(world, [pins[0], pins[3]], [pins[0], pins[3]])
+
+        async def moved() -> bool:
+            entries = directory.codes(await world.unit(1)).values()
+            return {one["to"] for one in entries if one["pin"] == pins[0]} == {parse(end) // 1000}
+
+        await world.eventually(moved)
+        for one in (grants[0], grants[3]):
+            shown = (await world.call(GET, access_grant_id=one["access_grant_id"]))["access_grant"]
+            assert (shown["display_status"], shown["warnings"], shown["errors"]) == ("Active", [], [])
+            await world.call(DELETE, access_grant_id=one["access_grant_id"])
+            await gone(world, one)
+        await hold(world, [], [])
+        assert (await world.call("/access_codes/unmanaged/list", device_id=second))["access_codes"] == []
+
+
+async def test_what_became_anothers_is_left_to_them(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        grant = await granted(world, device_ids=world.devices)
+        pin = (await issued(world, grant))["code"]
+        await world.call("/devices/update", device_id=world.devices[1], is_managed=False)
+        unit = await world.unit(1)
+        [uuid] = directory.codes(unit)
+        await directory.edit(unit, uuid, owner="SomebodyElse")
+        await world.call(DELETE, access_grant_id=grant["access_grant_id"])
+        await gone(world, grant)
+        await hold(world, [], [pin])
+
+
+@pytest.mark.parametrize(("path", "what"), UNMANAGE)
+async def test_a_method_is_issued_when_nobody_manages_its_last_door(
+    tmp_path: Path, database_url: str | None, path: str, what: str
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        grant = await one_door_away(world)
         assert not (await method(world, grant))["is_issued"]
-        path, about = ("/devices/update", {"device_id": away})
-        if what == "code":
-            path, about = ("/access_codes/update", {"access_code_id": code})
-        await world.call(path, **about, is_managed=False)
+        await unmanage(world, grant, 1, path, what)
         assert (await issued(world, grant))["is_issued"]
 
 

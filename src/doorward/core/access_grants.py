@@ -23,10 +23,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from doorward.core import access_codes as codes
-from doorward.core import devices, pins, problems
+from doorward.core import code_state, devices, pins, problems
 from doorward.core import grant_progress as progress
 from doorward.core.access_codes import Change, Wish
 from doorward.core.context import Core
+from doorward.core.events import about_device, emit
+from doorward.core.plan import Content
 from doorward.errors import (
     ApiError,
     DeviceTypeNotSupported,
@@ -49,6 +51,7 @@ from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow
 from doorward.store.workspaces import WorkspaceRow
 from doorward.wire.events import access_grant as event
+from doorward.wire.events.access_code import AccessCodeUnmanagedConvertedToManaged
 from doorward.wire.reply import Issue
 from doorward.wire.time import iso, iso_or_none, parse, to_minute
 
@@ -421,10 +424,11 @@ async def move(tx: Tx, core: Core, row: GrantRow, space_ids: Sequence[str]) -> N
 
 
 async def _codes_of(read: Reader, row: GrantRow, method: MethodRow | None = None) -> list[CodeRow]:
-    """Codes of a grant, or of one of its methods, that are wanted, by their devices."""
+    """Codes of a grant, or of one of its methods, that are wanted, by their devices; not those that nobody manages any
+    more."""
     methods = [method] if method else await store.methods_of(read, row.workspace_id, [row.access_grant_id])
     found = await code_store.of_methods(read, row.workspace_id, [one.access_method_id for one in methods])
-    return [code for code in found if code.is_wanted]
+    return [code for code in found if progress.is_wanted(code)]
 
 
 async def space_changed(tx: Tx, core: Core, workspace_id: str, space_id: str) -> None:
@@ -494,12 +498,57 @@ async def _choose(
     return method, await _tell_unavailable(tx, core, row, method, refusing, "All doors got another one.")
 
 
+async def device_is_managed(tx: Tx, core: Core, device: DeviceRow) -> None:
+    """A device is managed again: its doors' grants have theirs there as they should. Grants and device are locked."""
+    workspace_id, device_id = device.workspace_id, device.device_id
+    for code in await code_store.granted_on_device(tx, workspace_id, device_id):
+        if code.is_managed or not code.is_wanted:
+            continue
+        method = await store.get_method(tx, workspace_id, code.access_method_id or "")
+        row = await progress.get(tx, workspace_id, method.access_grant_id) if method is not None else None
+        if method is None or row is None or not method.is_wanted or device_id not in await progress.device_ids(tx, row):
+            await _let_go(tx, core, code)
+        else:
+            await _take_back(tx, core, row, method, device, code)
+    for row in await store.to_device(tx, workspace_id, device_id):
+        await _follow(tx, core, row)
+
+
+async def _take_back(tx: Tx, core: Core, row: GrantRow, method: MethodRow, device: DeviceRow, code: CodeRow) -> None:
+    """Manage one of its codes again, which carries our tag still: as the grant is now, whatever became of it."""
+    held, (starts_at, ends_at) = pins.pin_of(core, code), code_times(core, row)
+    pin = held if code.pulled_for else progress.pin_of(core, method)
+    assert pin is not None  # it had one when the code was made
+    is_future = starts_at is not None and starts_at > core.clock.now()
+    await code_store.change(
+        tx,
+        code,
+        is_managed=1,
+        name=row.name or code.name,
+        code_sealed=core.vault.seal(pin, pins.PIN),
+        code_hash=pins.pin_hash(core, device, pin),
+        starts_at=starts_at,
+        ends_at=ends_at,
+        held_sealed=code_state.seal_held(core, Content(code.name, held, code.starts_at, code.ends_at))
+        if held
+        else None,
+        held_revision=None,
+        external_sealed=None,
+        status="unset" if is_future else "set" if held else "setting",
+        **code_state.asked_anew(core, code),
+    )
+    about = {"access_code_id": code.access_code_id, **about_device(device)}
+    await emit(tx, core, row.workspace_id, AccessCodeUnmanagedConvertedToManaged(**about))
+    await devices.wake(tx, core, row.workspace_id, device.device_id)
+
+
 def is_over(ends_at: int | None, now: int) -> bool:
     """It has ended, or its codes have: these end with a whole minute."""
     return ends_at is not None and min(ends_at, to_minute(ends_at)) <= now
 
 
 async def _let_go(tx: Tx, core: Core, code: CodeRow) -> None:
+    """Its door is to have it no more; also where nobody manages it any more: it is ours, and opens the door."""
     await tx.lock("device", code.workspace_id, code.device_id)
     current = await code_store.get(tx, code.workspace_id, code.access_code_id)
     if current is not None and current.is_wanted:

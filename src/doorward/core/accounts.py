@@ -286,8 +286,8 @@ async def delete_device(tx: Tx, core: Core, device: DeviceRow) -> None:
     about = about_device(device)
     await grant_progress.lock(tx, device.workspace_id)
     await tx.lock("device", device.workspace_id, device.device_id)
-    lost = await access_codes.managed_of_device(tx, device.workspace_id, device.device_id)
-    for code in lost:
+    granted = await access_codes.granted_on_device(tx, device.workspace_id, device.device_id)
+    for code in await access_codes.managed_of_device(tx, device.workspace_id, device.device_id):
         pin = pins.pin_of(core, code)
         deleted = code_event.AccessCodeDeleted(access_code_id=code.access_code_id, code=pin, **about)
         await emit(tx, core, device.workspace_id, deleted)
@@ -298,7 +298,7 @@ async def delete_device(tx: Tx, core: Core, device: DeviceRow) -> None:
     await action_attempts.delete_of_device(tx, device.workspace_id, device.device_id)
     await due.drop(tx, device.workspace_id, devices.RECONCILE, device.device_id)
     await spaces.forget_member(tx, core, device.workspace_id, "devices", device.device_id)
-    await grant_progress.device_gone(tx, core, device.workspace_id, device.device_id, lost)
+    await grant_progress.device_gone(tx, core, device.workspace_id, device.device_id, granted)
     await user_identities.forget_device(tx, device.workspace_id, device.device_id)
     await device_store.delete(tx, device.workspace_id, device.device_id)
     name = device.nickname or device.name

@@ -5,7 +5,8 @@ If the process dies in between, the same read shows the same again, and what is 
 
 They have rows with `is_managed = 0`, and nothing writes to their entries unless somebody asked for it:
 **taking over** makes a row managed at once, with `takes_over` until its device holds our tag; if the entry turns out to
-be another's or to be gone, it is unmanaged again. **Removing** leaves the row unmanaged, and not wanted.
+be another's or to be gone, it is unmanaged again. **Removing** leaves the row unmanaged, and not wanted. So does the
+end of an access grant with those of its codes that nobody manages any more.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import actions, code_state, devices, pins, plan, problems
+from doorward.core import actions, code_state, devices, grant_progress, pins, plan, problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.core.plan import Content
@@ -116,6 +117,8 @@ def _row(core: Core, device: DeviceRow, ref: str, found: FoundCode, now: int) ->
 
 async def forget_gone(tx: Tx, core: Core, device: DeviceRow, rows: Sequence[CodeRow]) -> None:
     """Codes that are not ours, and are no longer on the device."""
+    if any(row.access_method_id is not None for row in rows):
+        await grant_progress.lock(tx, device.workspace_id)
     await tx.lock("device", device.workspace_id, device.device_id)
     known = await store.of_refs(tx, device.workspace_id, device.device_id, [row.ref for row in rows])
     for row in known:
@@ -123,6 +126,7 @@ async def forget_gone(tx: Tx, core: Core, device: DeviceRow, rows: Sequence[Code
             await actions.finish_level(tx, core, row.workspace_id, row.access_code_id)
             removed = event.AccessCodeUnmanagedRemoved(access_code_id=row.access_code_id, **about_device(device))
             await emit(tx, core, row.workspace_id, removed)
+            await grant_progress.code_changed(tx, core, row)
 
 
 def wire(core: Core, seen: SeenCode) -> UnmanagedAccessCode:
@@ -262,7 +266,8 @@ async def give_up(tx: Tx, core: Core, device: DeviceRow, row: CodeRow, error: Pr
             "held_revision": None,
             "external_sealed": None,
         }
-    await store.change(tx, row, is_managed=0, is_wanted=1, takes_over=0, **values)
+    await store.change(tx, row, is_managed=0, is_wanted=1, takes_over=0, access_method_id=None, **values)
+    await grant_progress.code_changed(tx, core, row)
     await actions.finish_level(tx, core, row.workspace_id, row.access_code_id, error=problems.attempt_error(error))
 
 

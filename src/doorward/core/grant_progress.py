@@ -68,6 +68,11 @@ async def device_ids(read: Reader, row: GrantRow) -> list[str]:
     return [one for _, one in await store.doors(read, row.workspace_id, [row.access_grant_id])]
 
 
+def is_wanted(code: CodeRow) -> bool:
+    """Its door is to have it, and somebody sees to it."""
+    return bool(code.is_managed and code.is_wanted)
+
+
 def requests_of(core: Core, row: GrantRow) -> list[tuple[str, str | None, int]]:
     """The methods that were asked for: mode, PIN, when."""
     return [tuple(one) for one in core.vault.open_json(row.requests_sealed, REQUESTS)]
@@ -129,7 +134,7 @@ async def _trouble(
     if method is None or not method.is_wanted or method.issued_at is not None:
         return
     for other in await code_store.of_methods(tx, code.workspace_id, [method.access_method_id]):
-        if other.access_code_id != code.access_code_id and other.is_wanted and has_it(other):
+        if other.access_code_id != code.access_code_id and is_wanted(other) and has_it(other):
             return
     row = await get(tx, code.workspace_id, method.access_grant_id)
     await tell(tx, core, row, cls(**about_method(row, method)))
@@ -162,7 +167,7 @@ async def settle(
 
 def _is_everywhere(codes: Sequence[CodeRow]) -> bool:
     """All doors that can have the codes of a method hold them, or a backup code in their place."""
-    wanted = [code for code in codes if code.is_wanted]
+    wanted = [code for code in codes if is_wanted(code)]
     stood_for = {code.pulled_for for code in wanted if code.held_revision == code.revision}
     return bool(wanted) and all(
         code.held_revision == code.revision or code.access_code_id in stood_for for code in wanted

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from doorward.core import access_grants as rules
 from doorward.core import code_state, grant_progress, problems
 from doorward.core.context import Core
+from doorward.core.grant_progress import is_wanted
 from doorward.core.pins import pin_of
 from doorward.store import access_codes, user_identities
 from doorward.store import access_grants as store
@@ -158,7 +159,7 @@ def _open(core: Core, pins: dict[int, str | None], row: MethodRow, codes: dict[s
     be given another PIN."""
     pin = pins[row.request_number]
     return {
-        c.device_id for c in codes[row.access_method_id] if c.is_wanted and (c.pulled_for or pin_of(core, c) == pin)
+        c.device_id for c in codes[row.access_method_id] if is_wanted(c) and (c.pulled_for or pin_of(core, c) == pin)
     }
 
 
@@ -184,7 +185,7 @@ def _times(core: Core, codes: Sequence[CodeRow]) -> tuple[int, dict[str, Any]] |
     """Since when other times are wanted than a device holds, and what it holds."""
     for code in codes:
         held = code_state.held_of(core, code)
-        if code.is_wanted and held and (held.starts_at, held.ends_at) != (code.starts_at, code.ends_at):
+        if is_wanted(code) and held and (held.starts_at, held.ends_at) != (code.starts_at, code.ends_at):
             before = {"starts_at": iso_or_none(held.starts_at), "ends_at": iso_or_none(held.ends_at)}
             return code.requested_at, before
     return None
@@ -202,7 +203,11 @@ async def methods(core: Core, read: Reader, rows: Sequence[MethodRow]) -> list[A
 def _method(core: Core, row: MethodRow, codes: list[CodeRow]) -> AccessMethod:
     is_late = any(code_state.is_late(code) for code in codes)
     errors, warnings = [], []
-    if row.is_wanted and row.issued_at is None and any(code_state.is_refused(code) for code in codes if code.is_wanted):
+    if (
+        row.is_wanted
+        and row.issued_at is None
+        and any(code_state.is_refused(code) for code in codes if is_wanted(code))
+    ):
         text = "A door did not take the code; its access code says why. It is tried again."
         errors.append(_said("error", "failed_to_issue", text, row.created_at))
     if not row.is_wanted:
@@ -211,7 +216,7 @@ def _method(core: Core, row: MethodRow, codes: list[CodeRow]) -> AccessMethod:
     elif is_late:
         text = "Some doors do not have the code yet, though they should."
         warnings.append(_said("warning", "delay_in_issuing", text, row.created_at))
-    if pulled := [code.requested_at for code in codes if code.is_wanted and code.pulled_for]:
+    if pulled := [code.requested_at for code in codes if is_wanted(code) and code.pulled_for]:
         text = "On some doors a backup access code stands for the code: see their access codes."
         warnings.append(_said("warning", "pulled_backup_access_code", text, min(pulled)))
     status = "Being deleted" if not row.is_wanted else "Being set up" if row.issued_at is None else "Issued"
@@ -232,6 +237,8 @@ def _method(core: Core, row: MethodRow, codes: list[CodeRow]) -> AccessMethod:
 
 
 def _mutations(core: Core, row: MethodRow, codes: list[CodeRow]) -> list[dict[str, Any]]:
+    # What nobody manages any more stays as it is, until it is to go.
+    codes = [code for code in codes if code.is_managed or not code.is_wanted]
     held = list({code.device_id: 0 for code in codes if code.held_sealed is not None})
     wanted = list({code.device_id: 0 for code in codes if code.is_wanted})
     since = max((code.requested_at for code in codes), default=row.created_at)

@@ -150,9 +150,9 @@ async def of_common_key(read: Reader, workspace_id: str, common_code_key: str) -
 
 
 async def of_methods(read: Reader, workspace_id: str, access_method_ids: Sequence[str]) -> list[CodeRow]:
-    """Managed codes that access methods consist of, by their devices."""
+    """Codes that access methods consist of, by their devices; also those that nobody manages any more."""
     where = Where()
-    where.add("workspace_id = {} AND is_managed = 1", workspace_id)
+    where.add("workspace_id = {}", workspace_id)
     where.any_of("access_method_id", access_method_ids)
     rows = await read.all(f"{_SELECT} WHERE {where} ORDER BY device_id, access_code_id", *where.args)
     return [CodeRow(*row) for row in rows]
@@ -193,6 +193,17 @@ async def unmanaged_ids(read: Reader, workspace_id: str, device_id: str) -> list
         device_id,
     )
     return [str(row[0]) for row in rows]
+
+
+async def granted_on_device(read: Reader, workspace_id: str, device_id: str) -> list[CodeRow]:
+    """Codes of a device that are part of access methods, managed or not."""
+    rows = await read.all(
+        f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 AND access_method_id IS NOT NULL "
+        "ORDER BY created_at, access_code_id",
+        workspace_id,
+        device_id,
+    )
+    return [CodeRow(*row) for row in rows]
 
 
 async def count_held(read: Reader, workspace_id: str, device_id: str) -> int:

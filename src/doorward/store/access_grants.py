@@ -182,6 +182,20 @@ async def of_place(read: Reader, workspace_id: str, place: Place, place_id: str)
     return [GrantRow(*row) for row in rows]
 
 
+async def to_device(read: Reader, workspace_id: str, device_id: str) -> list[GrantRow]:
+    """Grants that are wanted and lead to a device, by itself or through a space."""
+    rows = await read.all(
+        f"{_GRANT} WHERE workspace_id = $1 AND is_wanted = 1 AND access_grant_id IN ("
+        "SELECT access_grant_id FROM access_grant_devices WHERE workspace_id = $1 AND device_id = $2 "
+        "UNION SELECT g.access_grant_id FROM space_devices m JOIN access_grant_spaces g "
+        "ON g.workspace_id = m.workspace_id AND g.space_id = m.space_id "
+        "WHERE m.workspace_id = $1 AND m.device_id = $2) ORDER BY created_at, access_grant_id",
+        workspace_id,
+        device_id,
+    )
+    return [GrantRow(*row) for row in rows]
+
+
 async def of_identity(read: Reader, workspace_id: str, user_identity_id: str) -> list[GrantRow]:
     rows = await read.all(
         f"{_GRANT} WHERE workspace_id = $1 AND user_identity_id = $2 ORDER BY created_at, access_grant_id",
