@@ -433,6 +433,222 @@ async def test_a_name_is_forgotten(tmp_path: Path, database_url: str | None) -> 
         assert (shown["name"], shown["display_name"]) == (None, "Access of Jane Doe")
 
 
+def at(world: World, seconds: float) -> str:
+    """An instant so many seconds from now."""
+    return iso(world.clock.now() + round(seconds * 1000))
+
+
+async def lets_in(world: World, pin: str, index: int = 0) -> bool:
+    return (await world.unit(index)).press_keys(f"#{pin}*")
+
+
+async def test_a_pin_opens_from_and_until_the_second(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await world.watched()
+        await world.clock.advance(
+            37.25 - world.clock.now() % 60_000 / 1000 + 60
+        )  # a moment that rounding would move on
+        grant = await granted(world, device_ids=world.devices, ends_at=at(world, 90))
+        pin = (await issued(world, grant))["code"]
+        assert await lets_in(world, pin)
+        assert parse(grant["starts_at"]) <= world.clock.now()
+        [code] = (await world.call("/access_codes/list", access_grant_id=grant["access_grant_id"]))["access_codes"]
+        assert (code["starts_at"], code["ends_at"]) == (grant["starts_at"], grant["ends_at"])
+        await world.clock.advance((parse(grant["ends_at"]) - world.clock.now()) / 1000 - 1)
+        assert await lets_in(world, pin)
+        await world.clock.advance(1)
+        assert not await lets_in(world, pin)
+        await hold(world, [])
+        # One that begins later and is short.
+        frame = {"starts_at": at(world, 20), "ends_at": at(world, 29)}
+        short = await granted(world, device_ids=world.devices, **frame)
+        pin = (await issued(world, short))["code"]
+        assert not await lets_in(world, pin)
+        await world.clock.advance((parse(short["starts_at"]) - world.clock.now()) / 1000)
+        assert await lets_in(world, pin)
+        assert await is_conflict_free(world)
+
+
+async def is_conflict_free(world: World) -> bool:
+    """A whole read of the directory finds everything as it was set."""
+    await world.pass_time(DAY / 12_000, step=DAY / 24_000)
+    return not await world.events(event_type="access_code.modified_external_to_seam")
+
+
+@pytest.mark.parametrize(
+    ("starts_at", "ends_at", "why"),
+    [
+        ("9995-01-01T00:00:00Z", None, "starts_at"),
+        ("9995-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "starts_at"),
+        (None, "2020-01-01", "Must be in the future"),
+        ("2199-01-02", "2199-01-01", "starts_at"),
+        (None, "9999-12-31T23:59:59Z", None),
+        ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", None),
+        ("2100-01-01T00:00:00Z", None, None),
+    ],
+)
+async def test_times_that_no_intercom_knows(
+    tmp_path: Path, starts_at: str | None, ends_at: str | None, why: str | None
+) -> None:
+    async with serving(tmp_path, None) as world:
+        await world.connect()
+        frame = {name: value for name, value in (("starts_at", starts_at), ("ends_at", ends_at)) if value}
+        asked = {"user_identity": {}, "requested_access_methods": CODE, "device_ids": world.devices, **frame}
+        if why is not None:
+            assert why in (await world.fail(CREATE, 400, "invalid_input", **asked))["message"]
+            return
+        grant = await granted(world, device_ids=world.devices, **frame)
+        assert grant["ends_at"] == (iso(parse(ends_at)) if ends_at else None)
+        pin = (await issued(world, grant))["code"]
+        await hold(world, [pin])
+        assert await is_conflict_free(world)
+        about = {"access_grant_id": grant["access_grant_id"]}
+        error = await world.fail(UPDATE, 400, "invalid_input", **about, starts_at="9995-01-01T00:00:00Z")
+        assert "starts_at" in error["message"]
+
+
+async def test_a_grant_that_is_over_gets_another_name(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        grant = await granted(world, device_ids=world.devices, ends_at=at(world, 60), access_grant_key="k")
+        about = {"access_grant_id": grant["access_grant_id"]}
+        await issued(world, grant)
+        await world.call("/devices/simulate/disconnect", device_id=world.devices[1])
+        await world.clock.advance(61)
+        await world.eventually(lambda: first_is_empty(world))
+        await world.call(UPDATE, **about, name="Late", access_grant_key="l")
+        shown = (await world.call(GET, **about))["access_grant"]
+        assert (shown["name"], shown["access_grant_key"], shown["display_status"]) == ("Late", "l", "Over")
+        error = await world.fail(
+            "/access_grants/request_access_methods", 400, "invalid_input", **about, requested_access_methods=CODE
+        )
+        assert error["message"] == "The access grant is over"
+        assert (
+            "in the future"
+            in (await world.fail(UPDATE, 400, "invalid_input", **about, ends_at=at(world, -9)))["message"]
+        )
+
+
+async def test_a_code_keeps_to_its_grant(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        now = world.clock.now() // 60_000 * 60_000 + 40_000
+        frame = {"starts_at": iso(now), "ends_at": iso(now + DAY)}
+        grant = await granted(world, device_ids=world.devices, **frame)
+        await issued(world, grant)
+        [code] = (await world.call("/access_codes/list", access_grant_id=grant["access_grant_id"]))["access_codes"]
+        about = {"access_code_id": code["access_code_id"]}
+        for wrong in (
+            {"ends_at": iso(now + 2 * DAY)},
+            {"starts_at": iso(now - DAY), "ends_at": iso(now + DAY)},
+            {"type": "ongoing"},
+        ):
+            error = await world.fail("/access_codes/update", 400, "invalid_input", **about, **wrong)
+            assert "access grant" in error["message"]
+        await world.call("/access_codes/update", **about, ends_at=iso(now + DAY))
+        assert (await world.code(**about))["ends_at"] == frame["ends_at"]
+        await world.call("/access_codes/update", **about, ends_at=iso(now + DAY // 2), name="Shorter")
+        # Somebody makes it longer at the door: not even then.
+        await world.call("/access_codes/update", **about, is_external_modification_allowed=True)
+        unit = await world.watched()
+        [uuid] = directory.codes(unit)
+        await directory.edit(unit, uuid, access={"validTo": "0"})
+
+        async def is_right() -> bool:
+            entries = directory.codes(unit).values()
+            told = await world.events(event_type="access_code.modified_external_to_seam")
+            return bool(told) and all(one["to"] not in (0, parse(frame["ends_at"]) // 1000) for one in entries)
+
+        await world.eventually(is_right)
+
+
+async def test_a_pin_that_is_in_use_later_is_taken(tmp_path: Path, database_url: str | None) -> None:
+    """Intercoms take a PIN once, whenever it opens."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await create_code(world, code="482937", **hours(world, 5, 6))
+        wish = [{"mode": "code", "code": "482937"}]
+        grant = await granted(world, device_ids=world.devices, ends_at=at(world, 3600), requested_access_methods=wish)
+        [warning] = grant["warnings"]
+        assert warning["warning_code"] == "requested_code_unavailable"
+        pin = (await issued(world, grant))["code"]
+        await hold(world, sorted([pin, "482937"]))
+        assert await lets_in(world, pin)
+
+
+async def test_a_pin_that_is_let_go_is_free(tmp_path: Path, database_url: str | None) -> None:
+    """A booking that is made anew keeps its PIN."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        wish = [{"mode": "code", "code": "482937"}]
+        first = await granted(world, device_ids=world.devices, requested_access_methods=wish)
+        await issued(world, first)
+        await world.call(DELETE, access_grant_id=first["access_grant_id"])
+        again = await granted(world, device_ids=world.devices, requested_access_methods=wish)
+        assert again["warnings"] == []
+        assert (await issued(world, again))["code"] == "482937"
+        await gone(world, first)
+        await hold(world, ["482937"])
+
+
+async def test_a_code_takes_over_a_pin_at_its_start(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await create_code(world, code="482937", **hours(world, -1, 1))
+        await hold(world, ["482937"])
+        later = hours(world, 1, 3)
+        await create_code(world, code="482937", **later)
+        await world.pass_time((parse(later["starts_at"]) - world.clock.now()) / 1000 + 2, step=20)
+
+        async def is_there() -> bool:
+            return [one["to"] for one in directory.codes(await world.unit()).values()] == [
+                parse(later["ends_at"]) // 1000
+            ]
+
+        before = world.clock.now()
+        await world.eventually(is_there)
+        assert world.clock.now() - before < 3000
+
+
+@pytest.mark.parametrize("obstacle", ["code", "unmanaged code", "length"])
+async def test_a_door_gets_a_grants_code_when_it_can(tmp_path: Path, database_url: str | None, obstacle: str) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        second = world.devices[1]
+        space = (await world.call("/spaces/create", name="Room", device_ids=world.devices[:1]))["space"]
+        unit, code_id, report = await world.watched(1), "", "/access_codes/report_device_constraints"
+        if obstacle == "code":
+            made = await world.call("/access_codes/create", device_id=second, code="482937")
+            code_id = made["access_code"]["access_code_id"]
+        elif obstacle == "unmanaged code":
+            code_id = await directory.add(unit, "Owner", "482937")
+            await world.pass_time(6)
+        else:
+            await world.call(report, device_id=second, supported_code_lengths=[8])
+        wish = [{"mode": "code", "code": "482937"}]
+        grant = await granted(world, space_ids=[space["space_id"]], requested_access_methods=wish)
+        about = {"access_grant_id": grant["access_grant_id"]}
+        await issued(world, grant)
+        await world.call("/spaces/add_devices", space_id=space["space_id"], device_ids=[second])
+        [error] = (await world.call(GET, **about))["access_grant"]["errors"]
+        assert error["missing_device_ids"] == [second]
+        await world.pass_time(6)
+        if obstacle == "code":
+            await world.call("/access_codes/delete", access_code_id=code_id)
+        elif obstacle == "unmanaged code":
+            await directory.remove(unit, code_id)
+        else:
+            await world.call(report, device_id=second, min_code_length=4)
+
+        async def is_mended() -> bool:
+            shown = (await world.call(GET, **about))["access_grant"]
+            return (shown["errors"], shown["warnings"]) == ([], [])
+
+        await world.eventually(is_mended)
+        await hold(world, ["482937"], ["482937"])
+
+
 async def test_a_backup_code_goes_with_the_grant(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
         await world.connect()

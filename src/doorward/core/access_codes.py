@@ -7,7 +7,7 @@ true and writes what is held. So a device that is off, slow or wrong never stand
 from dataclasses import dataclass
 from typing import Any
 
-from doorward.core import actions, code_state, devices, pins
+from doorward.core import actions, code_state, devices, grant_progress, pins
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.errors import (
@@ -69,6 +69,8 @@ class Change:
     attempt_for_offline_device: bool = True
     use_backup_access_code_pool: bool | None = None
     prefer_native_scheduling: bool | None = None
+    frame: tuple[int | None, int | None] | None = None
+    """Exact times in place of all that is said of them: those of its access grant."""
 
 
 # ---------------------------------------------------------------- rules
@@ -237,6 +239,8 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
     """Want a code to be otherwise."""
     workspace_id, now = workspace.workspace_id, core.clock.now()
     row = await get(tx, workspace_id, wish.access_code_id, wish.device_id)
+    if row.access_method_id is not None:
+        await grant_progress.lock(tx, workspace_id)
     await tx.lock("device", workspace_id, row.device_id)
     row = await get(tx, workspace_id, wish.access_code_id, wish.device_id)
     if not row.is_wanted:
@@ -245,6 +249,8 @@ async def change(tx: Tx, core: Core, workspace: WorkspaceRow, wish: Change) -> t
     if not (device.online or wish.attempt_for_offline_device):
         raise DeviceIsOffline(data={"device_id": device.device_id})
     starts_at, ends_at = _changed_times(row, wish, now)
+    if wish.frame is None and (starts_at, ends_at) != (row.starts_at, row.ends_at):
+        starts_at, ends_at = await _within_grant(tx, row, starts_at, ends_at, now)
     values: dict[str, Any] = {"starts_at": starts_at, "ends_at": ends_at}
     if wish.name is not None:
         values["name"] = wish.name
@@ -309,6 +315,8 @@ async def stop_managing(tx: Tx, core: Core, device: DeviceRow, row: CodeRow) -> 
 
 
 def _changed_times(row: CodeRow, wish: Change, now: int) -> tuple[int | None, int | None]:
+    if wish.frame is not None:
+        return wish.frame
     if wish.type == "ongoing":
         if wish.starts_at is not None or wish.ends_at is not None:
             raise InvalidInput("An ongoing code has no starts_at and ends_at")
@@ -318,6 +326,25 @@ def _changed_times(row: CodeRow, wish: Change, now: int) -> tuple[int | None, in
             raise InvalidInput("A time_bound code needs starts_at and ends_at")
         return row.starts_at, row.ends_at
     return times(wish.starts_at or iso_or_none(row.starts_at), wish.ends_at or iso_or_none(row.ends_at), now)
+
+
+async def _within_grant(
+    tx: Tx, row: CodeRow, starts_at: int | None, ends_at: int | None, now: int
+) -> tuple[int | None, int | None]:
+    """Of a code that is part of an access grant: times that do not lead out of the grant's, but for the rounding."""
+    if row.access_method_id is None:
+        return starts_at, ends_at
+    method = await grant_progress.get_method(tx, row.workspace_id, row.access_method_id)
+    grant = await grant_progress.get(tx, row.workspace_id, method.access_grant_id)
+    is_too_early = (now if starts_at is None else starts_at) < to_minute(grant.starts_at)
+    is_too_late = grant.ends_at is not None and (ends_at is None or ends_at > to_minute(grant.ends_at))
+    if is_too_early or is_too_late:
+        raise InvalidInput(
+            "This code is part of an access grant, and cannot begin before it or end after it. Change the access grant."
+        )
+    if starts_at is None or ends_at is None:
+        return starts_at, ends_at
+    return max(starts_at, grant.starts_at), ends_at if grant.ends_at is None else min(ends_at, grant.ends_at)
 
 
 async def delete(

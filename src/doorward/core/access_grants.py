@@ -8,15 +8,16 @@ in the transaction that writes down what a device holds. So a method is issued w
 grant is gone when the last door has let go, whatever dies in between.
 
 A PIN that is asked for and is not free on one of the doors is replaced by another one on all of them, and the grant
-says so; also when its first doors come later. What cannot be done on a door because of that door stands as a warning;
-the others are done.
+says so; also when its first doors come later. It is free where no code has it, whenever that one opens: intercoms take
+a PIN once. What cannot be done on a door because of that door stands as a warning; the others are done, and that door
+is when it can be (`offer`).
 
 Who changes a grant, or writes down what a device holds of one, has locked the workspace's grants (`lock`), and has done
 so before any device. So the last door knows that it is the last, and a grant that goes leaves no door behind.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -32,7 +33,6 @@ from doorward.core.plan import Content
 from doorward.errors import (
     ApiError,
     DeviceTypeNotSupported,
-    DuplicateAccessCode,
     InvalidInput,
     NotSupported,
     SpaceNotFound,
@@ -53,14 +53,18 @@ from doorward.store.workspaces import WorkspaceRow
 from doorward.wire.events import access_grant as event
 from doorward.wire.events.access_code import AccessCodeUnmanagedConvertedToManaged
 from doorward.wire.reply import Issue
-from doorward.wire.time import iso, iso_or_none, parse, to_minute
+from doorward.wire.time import iso, iso_or_none, parse
 
 UNAVAILABLE = "requested_code_unavailable"
 OPEN_END_MS = 10 * 365 * 24 * 3_600_000
 """The codes of a grant that begins later and has no end, end then: intercoms know no code that only begins."""
+SECOND_MS = 1000
+LAST_MS = (2**32 - 1) * SECOND_MS
+"""As far as intercoms count: codes of a grant that ends later end then."""
 MOST_DEVICES = 500
 Place = tuple[DeviceRow, DeviceReport]
 """A door that can have codes, and which."""
+TOO_MANY = f"An access grant leads to {MOST_DEVICES} devices at most."
 
 
 @dataclass(frozen=True)
@@ -136,16 +140,22 @@ async def _check_key(tx: Tx, workspace_id: str, kind: str, key: str | None) -> N
 
 
 def frame(starts_at: str | None, ends_at: str | None, now: int) -> tuple[int, int | None]:
-    """When a grant holds. Raises InvalidInput."""
-    start = now if starts_at is None else parse(starts_at)
+    """When a grant holds: whole seconds, as doors know them. Raises InvalidInput."""
+    start = _second(now if starts_at is None else parse(starts_at))
+    if start >= LAST_MS:
+        raise InvalidInput.of("starts_at", "Must be before 2106: intercoms know no later time")
     if ends_at is None:
         return start, None
-    end = parse(ends_at)
-    if end <= start:
-        raise InvalidInput.of("ends_at", "Must be later than starts_at")
+    end = _second(parse(ends_at))
     if end <= now:
         raise InvalidInput.of("ends_at", "Must be in the future")
+    if end <= start:
+        raise InvalidInput.of("ends_at", "Must be later than starts_at, by a second or more")
     return start, end
+
+
+def _second(at: int) -> int:
+    return at // SECOND_MS * SECOND_MS
 
 
 async def add_methods(tx: Tx, core: Core, row: GrantRow, requests: Sequence[Request]) -> GrantRow:
@@ -154,14 +164,19 @@ async def add_methods(tx: Tx, core: Core, row: GrantRow, requests: Sequence[Requ
     row = await progress.get(tx, row.workspace_id, row.access_grant_id)
     if not row.is_wanted:
         raise InvalidInput("The access grant is being deleted")
-    now, asked, missing = core.clock.now(), progress.requests_of(core, row), dict[str, str]()
+    now = core.clock.now()
+    if is_over(row.ends_at, now):
+        raise InvalidInput("The access grant is over")
+    asked, missing = progress.requests_of(core, row), dict[str, str]()
     for request in requests:
         if request.mode != "code":
             raise NotSupported(f"Doorward issues codes only, no {request.mode.replace('_', ' ')}s.")
-        places, row = await _places(tx, core, row, doors := await progress.device_ids(tx, row))
+        if len(doors := await progress.device_ids(tx, row)) > MOST_DEVICES:
+            raise InvalidInput(TOO_MANY)
+        places, row = await _places(tx, core, row, doors)
         able = {device.device_id for device, _ in places}
         missing |= {one: progress.lacking(row)[one] for one in doors if one not in able}
-        pin, refusing = await _pin_for(tx, core, row, places, request)
+        pin, refusing = await _pin_for(tx, core, places, request)
         method = MethodRow(
             workspace_id=row.workspace_id,
             access_method_id=new_id(),
@@ -186,8 +201,6 @@ async def add_methods(tx: Tx, core: Core, row: GrantRow, requests: Sequence[Requ
 
 async def _places(tx: Tx, core: Core, row: GrantRow, ids: Sequence[str]) -> tuple[list[Place], GrantRow]:
     """Doors that can have codes, locked; of the others the grant says so."""
-    if len(ids) > MOST_DEVICES:
-        raise InvalidInput(f"An access grant leads to {MOST_DEVICES} devices at most")
     found = []
     for device_id in ids:
         await tx.lock("device", row.workspace_id, device_id)
@@ -201,14 +214,12 @@ async def _places(tx: Tx, core: Core, row: GrantRow, ids: Sequence[str]) -> tupl
     return found, row
 
 
-async def _pin_for(
-    tx: Tx, core: Core, row: GrantRow, places: Sequence[Place], request: Request
-) -> tuple[str | None, dict[str, str]]:
+async def _pin_for(tx: Tx, core: Core, places: Sequence[Place], request: Request) -> tuple[str | None, dict[str, str]]:
     """The PIN that is asked for; where a door cannot have it, or none is asked for, another one for all of them. And
     those doors, with what is wrong. Raises InvalidInput where no PIN fits all."""
     pin, refusing = request.code, dict[str, str]()
     if pin is not None:
-        refusing = await _refusing(tx, core, row, places, request)
+        refusing = await _refusing(tx, core, places, request)
     if places and (pin is None or refusing):
         free = await pins.common_pin(tx, core, places, len(pin) if pin is not None else None)
         if free is None:
@@ -218,24 +229,23 @@ async def _pin_for(
 
 
 async def _refusing(
-    tx: Tx, core: Core, row: GrantRow, places: Sequence[Place], request: Request, but: Mapping[str, str] | None = None
+    read: Reader, core: Core, places: Sequence[Place], request: Request, but: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Doors that cannot have a PIN, and why: it is in use there at that time. `but`: the grant's own codes, by door.
+    """Doors that cannot have a PIN, and why. `but`: the grant's own codes, by door.
 
     Raises InvalidInput where one could never have it, unless it is only wished for.
     """
     pin, found = request.code or "", dict[str, str]()
     for device, report in places:
-        frame, own = code_times(core, row), (but or {}).get(device.device_id, "")
         try:
             pins.check_pin(pin, report)
-            await codes.refuse_duplicate(tx, device, pins.pin_hash(core, device, pin), *frame, but=own)
-        except DuplicateAccessCode:
-            found[device.device_id] = "The PIN that was asked for is in use on this device."
         except InvalidInput:
             if not request.is_wish:
                 raise
             found[device.device_id] = "The PIN that was asked for cannot be used on this device."
+        else:
+            if await _is_taken(read, core, device, pin, but=(but or {}).get(device.device_id, "")):
+                found[device.device_id] = "The PIN that was asked for is in use on this device."
     return found
 
 
@@ -246,6 +256,17 @@ async def _tell_unavailable(
         text = f"{why} {instead}"
         row = await _warn(tx, core, row, UNAVAILABLE, device_id, text, number=method.request_number)
     return row
+
+
+async def _is_taken(read: Reader, core: Core, device: DeviceRow, pin: str, but: str = "") -> bool:
+    """A code of the device other than `but` has this PIN, now or later, and is not about to go."""
+    found = await code_store.find_by_hash(read, device.workspace_id, device.device_id, pins.pin_hash(core, device, pin))
+    now = core.clock.now()
+    return any(
+        one.is_wanted and not (one.is_managed and (one.ends_at or now + 1) <= now)
+        for one in found
+        if one.access_code_id != but
+    )
 
 
 async def _warn(tx: Tx, core: Core, row: GrantRow, code: str, device_id: str, message: str, **data: object) -> GrantRow:
@@ -268,12 +289,11 @@ async def _tell_missing(tx: Tx, core: Core, row: GrantRow, missing: Mapping[str,
 
 
 def code_times(core: Core, row: GrantRow) -> tuple[int | None, int | None]:
-    """The times of its codes: whole minutes, and none for what holds from now on without an end."""
-    now = core.clock.now()
-    if row.ends_at is None and row.starts_at <= now:
+    """The times of its codes: its own to the second, and none for what holds from now on without an end."""
+    if row.ends_at is None and row.starts_at <= core.clock.now():
         return None, None
     end = row.ends_at if row.ends_at is not None else row.starts_at + OPEN_END_MS
-    return codes.times(iso(row.starts_at), iso(end), now)
+    return max(row.starts_at, SECOND_MS), min(end, LAST_MS)
 
 
 async def _add_code(
@@ -335,19 +355,15 @@ async def change(
     elif has_new_times or (has_new_name and name):
         if is_wish:
             row = await _avoid(tx, core, workspace, row)
-        starts_at, ends_at = code_times(core, row)
         for code in await _codes_of(tx, row):
-            asked = Change(access_code_id=code.access_code_id, name=name or None)
-            if has_new_times and ends_at is None:
-                asked = replace(asked, type="ongoing")
-            elif has_new_times:
-                asked = replace(asked, starts_at=iso_or_none(starts_at), ends_at=iso_or_none(ends_at))
+            asked = Change(access_code_id=code.access_code_id, name=name or None, frame=code_times(core, row))
             await codes.change(tx, core, workspace, asked)
     if has_new_times and was_over:
         row = await store.change(tx, row, granted_at=None)
         for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
             await store.change_method(tx, method, issued_at=None)
-        await _follow(tx, core, row)
+    if has_new_times:
+        await _follow(tx, core, row, None if was_over else progress.lacking(row))
     return row
 
 
@@ -396,9 +412,10 @@ async def _held(
     tx: Tx, core: Core, row: GrantRow, method: MethodRow, pin: str
 ) -> tuple[dict[str, str], list[Place], dict[str, str], GrantRow]:
     """A method's codes by their devices; those devices; and those among them that cannot have this PIN."""
-    held = {code.device_id: code.access_code_id for code in await _codes_of(tx, row, method)}
+    own = [code for code in await _codes_of(tx, row, method) if not code.pulled_for]
+    held = {code.device_id: code.access_code_id for code in own}
     places, row = await _places(tx, core, row, list(held))
-    return held, places, await _refusing(tx, core, row, places, Request(method.mode, pin, is_wish=True), but=held), row
+    return held, places, await _refusing(tx, core, places, Request(method.mode, pin, is_wish=True), but=held), row
 
 
 async def _change_pin(tx: Tx, core: Core, workspace: WorkspaceRow, code_ids: Sequence[str], pin: str) -> None:
@@ -447,13 +464,58 @@ async def space_gone(tx: Tx, core: Core, workspace_id: str, space_id: str) -> No
         await _follow(tx, core, row)
 
 
-async def _follow(tx: Tx, core: Core, row: GrantRow) -> None:
-    """Give the codes of a grant to all of its doors, and to no other."""
+async def offer(core: Core, device: DeviceRow) -> None:
+    """After a look at a device: grants that it could not have the codes of get it, as soon as it can."""
+    for row in await store.warned_of(core.db.read, device.workspace_id, device.device_id):
+        if device.device_id in progress.lacking(row) and await _has_room(core, row, device):
+            await core.db.write(_try_again, core, row, device.device_id)
+
+
+async def _has_room(core: Core, row: GrantRow, device: DeviceRow) -> bool:
+    """Whether the device can have one of the grant's codes that it does not have."""
+    read = core.db.read
+    if is_over(row.ends_at, core.clock.now()) or not device.is_managed or not devices.report_of(device).code_lengths:
+        return False
+    methods = [one for one in await store.methods_of(read, row.workspace_id, [row.access_grant_id]) if one.is_wanted]
+    held = await code_store.of_methods(read, row.workspace_id, [one.access_method_id for one in methods])
+    there = {code.access_method_id for code in held if code.device_id == device.device_id}
+    return any(
+        [await _fits(read, core, device, progress.pin_of(core, m)) for m in methods if m.access_method_id not in there]
+    )
+
+
+async def _fits(read: Reader, core: Core, device: DeviceRow, pin: str | None) -> bool:
+    """Whether the device can have this PIN; None: one that is free."""
+    if pin is None:
+        return True
+    try:
+        pins.check_pin(pin, pins.takes_codes(device))
+    except ApiError:
+        return False
+    return not await _is_taken(read, core, device, pin)
+
+
+async def _try_again(tx: Tx, core: Core, before: GrantRow, device_id: str) -> None:
+    await progress.lock(tx, before.workspace_id)
+    row = await store.get(tx, before.workspace_id, before.access_grant_id)
+    if row is not None and row.is_wanted:
+        await _follow(tx, core, row, [device_id])
+
+
+async def _follow(tx: Tx, core: Core, row: GrantRow, only: Collection[str] | None = None) -> None:
+    """Give the codes of a grant to all of its doors (`only`: to those of them), and to no other. Raises nothing of a
+    grant's own: whoever changes a space answers for no grant."""
     if is_over(row.ends_at, core.clock.now()):
         return
     wanted, known = await progress.device_ids(tx, row), progress.lacking(row)
     # Doors that cannot have the codes are found anew below; the others may have left, or have room for them now.
-    row = await store.change(tx, row, warnings_json=problems.without(row.warnings_json, progress.UNSUPPORTED))
+    before = problems.read(row.warnings_json)
+    left = [
+        one
+        for one in before
+        if one.code != progress.UNSUPPORTED or (only is not None and one.data.get("device_id") not in only)
+    ]
+    row = await store.change(tx, row, warnings_json=problems.write(left))
     for method in await store.methods_of(tx, row.workspace_id, [row.access_grant_id]):
         if not method.is_wanted:
             continue
@@ -461,25 +523,24 @@ async def _follow(tx: Tx, core: Core, row: GrantRow) -> None:
         for code in held:
             if code.is_wanted and code.device_id not in wanted:
                 await _let_go(tx, core, code)
-        there = {code.device_id for code in held if code.is_wanted}
+        there = {code.device_id for code in held if code.is_wanted and not code.pulled_for}
         pin = progress.pin_of(core, method)
-        places, row = await _places(tx, core, row, [one for one in wanted if one not in there])
+        missing = [one for one in wanted if one not in there and (only is None or one in only)]
+        room = max(0, MOST_DEVICES - len(there))
+        places, row = await _places(tx, core, row, missing[:room])
+        for device_id in missing[room:]:
+            row = await _warn(tx, core, row, progress.UNSUPPORTED, device_id, TOO_MANY)
         if places and (pin is None or (not held and method.issued_at is None)):
             method, row = await _choose(tx, core, row, method, places)
             pin = progress.pin_of(core, method)
         for device, report in places:
-            try:
-                if pin is None:
-                    raise InvalidInput("No PIN fits all of these doors.")
-                pins.check_pin(pin, report)
-                digest = pins.pin_hash(core, device, pin)
-                await codes.refuse_duplicate(tx, device, digest, *code_times(core, row))
-            except ApiError:
+            if pin is not None and await _fits(tx, core, device, pin):
+                await _add_code(tx, core, row, method, device, report, pin)
+            else:
                 text = "The PIN of the access grant cannot be used on this device."
                 row = await _warn(tx, core, row, progress.UNSUPPORTED, device.device_id, text)
-            else:
-                await _add_code(tx, core, row, method, device, report, pin)
         await progress.settle(tx, core, row, method)
+    row = await _as_old(tx, row, before)
     await _tell_missing(tx, core, row, {one: why for one, why in progress.lacking(row).items() if one not in known})
 
 
@@ -490,7 +551,7 @@ async def _choose(
     been if they had been there from the beginning."""
     asked = progress.pin_of(core, method) or progress.requests_of(core, row)[method.request_number][1]
     try:
-        pin, refusing = await _pin_for(tx, core, row, places, Request(method.mode, asked, is_wish=True))
+        pin, refusing = await _pin_for(tx, core, places, Request(method.mode, asked, is_wish=True))
     except InvalidInput:
         return method, row
     if pin is not None and pin != progress.pin_of(core, method):
@@ -542,9 +603,17 @@ async def _take_back(tx: Tx, core: Core, row: GrantRow, method: MethodRow, devic
     await devices.wake(tx, core, row.workspace_id, device.device_id)
 
 
+async def _as_old(tx: Tx, row: GrantRow, before: Sequence[Issue]) -> GrantRow:
+    """Warnings that stood before stand since then."""
+    since = {(one.code, one.data.get("device_id")): one.created_at for one in before}
+    issues = problems.read(row.warnings_json)
+    for one in issues:
+        one.created_at = since.get((one.code, one.data.get("device_id")), one.created_at)
+    return await store.change(tx, row, warnings_json=problems.write(issues))
+
+
 def is_over(ends_at: int | None, now: int) -> bool:
-    """It has ended, or its codes have: these end with a whole minute."""
-    return ends_at is not None and min(ends_at, to_minute(ends_at)) <= now
+    return ends_at is not None and ends_at <= now
 
 
 async def _let_go(tx: Tx, core: Core, code: CodeRow) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from doorward.core import breaker, code_state, found_codes, pins, plan, problems
 from doorward.core.context import Core
+from doorward.core.devices import wake
 from doorward.core.events import about_device, emit
 from doorward.core.plan import Content, Difference
 from doorward.providers.base import FoundCode
@@ -44,7 +45,7 @@ async def store_differences(
             continue  # most likely our own write, whose answer was lost; it is written again anyway
         if plan.is_over(one.code.wanted, core.clock.now()) and one.found is None:
             continue  # it was to go anyway: the step that removes it says so
-        if row.is_external_modification_allowed and one.code.is_current:
+        if row.is_external_modification_allowed and one.code.is_current and row.access_method_id is None:
             await _accept(tx, core, device, row, one)
         else:
             await _object(tx, core, device, row, one)
@@ -161,9 +162,13 @@ def not_past_end(row: CodeRow, at: int, now: int) -> int:
 
 async def release(tx: Tx, core: Core, device: DeviceRow) -> None:
     """An entry has gone or got another PIN: codes that waited for just that are tried again at once."""
+    is_waited_for = False
     for row in await store.waiting(tx, device.workspace_id, device.device_id, core.clock.now()):
         if _WAITING & {issue.code for issue in problems.read(row.errors_json)}:
             await store.change(tx, row, retry_at=0, failures=0, breaker_json=breaker.CLOSED)
+            is_waited_for = True
+    if is_waited_for:
+        await wake(tx, core, device.workspace_id, device.device_id)
 
 
 _WAITING = {"duplicate_code_on_device", "no_space_for_access_code_on_device"}

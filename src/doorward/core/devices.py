@@ -61,6 +61,7 @@ async def narrow(tx: Tx, core: Core, workspace_id: str, device_id: str, lengths:
     text = msgspec.json.encode(constraints).decode()
     if text != row.constraints_json:
         await devices.change(tx, row, constraints_json=text)
+        await wake(tx, core, workspace_id, device_id)  # some may wait for it to take codes of their length
 
 
 async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow:
@@ -300,6 +301,8 @@ async def take_report(tx: Tx, core: Core, row: DeviceRow, fresh: DeviceReport, *
     if all(getattr(row, name) == value for name, value in values.items()):
         return
     was_online, was_locked = row.online, row.locked
+    if _decode_report(row.report_json).code_lengths != fresh.code_lengths:
+        await wake(tx, core, workspace_id, device_id)  # some may wait for it to take codes
     row = await devices.change(tx, row, **values)
     if not was_online:
         cls = event.DeviceConnected if row.is_managed else event.DeviceUnmanagedConnected

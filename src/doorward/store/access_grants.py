@@ -196,6 +196,17 @@ async def to_device(read: Reader, workspace_id: str, device_id: str) -> list[Gra
     return [GrantRow(*row) for row in rows]
 
 
+async def warned_of(read: Reader, workspace_id: str, device_id: str) -> list[GrantRow]:
+    """Grants that are wanted, and have a warning that names this device."""
+    rows = await read.all(
+        f"{_GRANT} WHERE workspace_id = $1 AND is_wanted = 1 AND warnings_json <> '[]' AND warnings_json LIKE $2 "
+        "ORDER BY created_at, access_grant_id",
+        workspace_id,
+        f'%"{device_id}"%',
+    )
+    return [GrantRow(*row) for row in rows]
+
+
 async def of_identity(read: Reader, workspace_id: str, user_identity_id: str) -> list[GrantRow]:
     rows = await read.all(
         f"{_GRANT} WHERE workspace_id = $1 AND user_identity_id = $2 ORDER BY created_at, access_grant_id",
