@@ -340,6 +340,31 @@ async def test_people_are_found_and_merged(tmp_path: Path, database_url: str | N
         await world.fail("/user_identities/get", 404, "user_identity_not_found", **about)
 
 
+async def test_names_of_one_person(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        grants = [
+            await granted(world, device_ids=world.devices, user_identity={"email_address": address})
+            for address in ("Jane@Example.com", "jane@example.COM")
+        ]
+        jane = grants[0]["user_identity_id"]
+        assert grants[1]["user_identity_id"] == jane
+        await world.fail("/user_identities/create", 400, "invalid_input", email_address="JANE@example.com")
+        await world.call("/user_identities/update", user_identity_id=jane, email_address="jane@example.com")
+        other = (await world.call("/user_identities/create", user_identity_key="o"))["user_identity"][
+            "user_identity_id"
+        ]
+        await world.call("/user_identities/merge", user_identity_id=jane, merged_user_identity_ids=[other])
+        listed = (await world.call("/user_identities/list", user_identity_ids=[other]))["user_identities"]
+        assert [(one["user_identity_id"], one["email_address"]) for one in listed] == [(jane, "jane@example.com")]
+        # To delete a merged one forgets its id and key, and nobody.
+        await world.call("/user_identities/delete", user_identity_id=other)
+        await world.fail("/user_identities/get", 404, "user_identity_not_found", user_identity_key="o")
+        [left] = (await world.call("/user_identities/list"))["user_identities"]
+        assert (left["user_identity_id"], left["merged_user_identity_ids"]) == (jane, [])
+        assert len((await world.call(LIST))["access_grants"]) == 2
+
+
 async def test_a_person_is_given_a_device(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
         await world.connect(count=2)
@@ -397,8 +422,8 @@ async def test_only_doors_where_the_pin_is_in_use_are_told(tmp_path: Path, datab
         await world.connect(count=2)
         now = world.clock.now() // 60_000 * 60_000
         later = {"starts_at": iso(now + 5 * DAY), "ends_at": iso(now + 6 * DAY)}
-        await create_code(world, code="482937", **later)
-        await world.call("/access_codes/create", device_id=world.devices[1], code="482937")
+        await create_code(world, code="482938", **later)
+        await world.call("/access_codes/create", device_id=world.devices[1], code="482937", **later)
         wish = [{"mode": "code", "code": "482937"}]
         grant = await granted(world, device_ids=world.devices, ends_at=iso(now + DAY), requested_access_methods=wish)
         assert [one["device_id"] for one in grant["warnings"]] == [world.devices[1]]
@@ -647,6 +672,119 @@ async def test_a_door_gets_a_grants_code_when_it_can(tmp_path: Path, database_ur
 
         await world.eventually(is_mended)
         await hold(world, ["482937"], ["482937"])
+
+
+async def shown(world: World, grant: Any) -> Any:
+    return (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]
+
+
+def warned(of: Any) -> dict[str, str]:
+    """Warnings and since when they stand."""
+    return {one["warning_code"]: one["created_at"] for one in of["warnings"]}
+
+
+async def test_a_grant_says_what_its_doors_do_not_know_yet(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        first, second = world.devices
+        space = {"space_id": (await world.call("/spaces/create", name="Room", device_ids=[first]))["space"]["space_id"]}
+        grant = await granted(world, space_ids=[space["space_id"]], **hours(world, -1, 5))
+        await issued(world, grant)
+        assert (await shown(world, grant))["pending_mutations"] == []
+        await world.call("/devices/simulate/disconnect", device_id=second)
+        await world.pass_time(3)
+        # A door comes that cannot be reached.
+        began = iso(world.clock.now())
+        await world.call("/spaces/add_devices", **space, device_ids=[second])
+        await world.pass_time(3)
+        now = await shown(world, grant)
+        [mutation] = now["pending_mutations"]
+        assert (mutation["mutation_code"], mutation["created_at"]) == ("updating_spaces", began)
+        assert (mutation["from"], mutation["to"]) == ({"device_ids": [first]}, {"device_ids": sorted(world.devices)})
+        assert warned(now) == {"underprovisioned_access": began}
+        await world.call("/devices/simulate/connect", device_id=second)
+        await world.eventually(lambda: is_quiet(world, grant))
+        # The times move while it cannot be reached.
+        await world.call("/devices/simulate/disconnect", device_id=second)
+        end = hours(world, 0, 2)["ends_at"]
+        began = iso(world.clock.now())
+        await world.call(UPDATE, access_grant_id=grant["access_grant_id"], ends_at=end)
+        await world.pass_time(3)
+        now = await shown(world, grant)
+        [mutation] = now["pending_mutations"]
+        assert mutation["mutation_code"] == "updating_access_times"
+        assert (mutation["from"]["ends_at"], mutation["to"]["ends_at"]) == (grant["ends_at"], end)
+        assert warned(now) == {"overprovisioned_access": began, "updating_access_times": began}
+        assert warned(await method(world, grant)) == {"updating_access_times": began}
+        await world.call("/devices/simulate/connect", device_id=second)
+        await world.eventually(lambda: is_quiet(world, grant))
+        # It leaves while it cannot be reached.
+        await world.call("/devices/simulate/disconnect", device_id=second)
+        began = iso(world.clock.now())
+        await world.call("/spaces/remove_devices", **space, device_ids=[second])
+        await world.pass_time(3)
+        now = await shown(world, grant)
+        assert [one["mutation_code"] for one in now["pending_mutations"]] == ["updating_spaces"]
+        assert now["pending_mutations"][0]["to"] == {"device_ids": [first]}
+        assert warned(now) == {"overprovisioned_access": began}
+        await world.call("/devices/simulate/connect", device_id=second)
+        await world.eventually(lambda: is_quiet(world, grant))
+        # Nothing is left of it, and it says so.
+        await world.call("/spaces/delete", **space)
+        await world.eventually(lambda: first_is_empty(world))
+        now = await shown(world, grant)
+        assert (now["display_status"], [*warned(now)]) == ("Without doors", ["underprovisioned_access"])
+        await world.call("/access_methods/delete", access_grant_id=grant["access_grant_id"])
+
+        async def is_without() -> bool:
+            return bool((await shown(world, grant))["display_status"] == "Without access methods")
+
+        await world.eventually(is_without)
+
+
+async def is_quiet(world: World, grant: Any) -> bool:
+    now = await shown(world, grant)
+    return not now["pending_mutations"] and not now["warnings"] and now["display_status"] == "Active"
+
+
+async def test_a_method_is_over_with_its_grant(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        grant = await granted(world, device_ids=world.devices, ends_at=at(world, 60))
+        await issued(world, grant)
+        await world.clock.advance(61)
+        one = await method(world, grant)
+        assert (one["display_status"], one["is_issued"]) == ("Over", True)
+
+
+async def test_only_what_is_named_is_deleted(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        mine = await granted(world, device_ids=world.devices, reservation_key="r")
+        other = await granted(world, device_ids=world.devices)
+        about = {"access_method_id": mine["access_method_ids"][0], "access_grant_id": other["access_grant_id"]}
+        error = await world.fail("/access_methods/delete", 400, "invalid_input", **about)
+        assert "only one of" in error["message"]
+        assert (await shown(world, other))["access_method_ids"] == other["access_method_ids"]
+
+
+async def test_what_belongs_to_a_grant_of_somebody_who_was_deleted(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        grant = await one_door_away(world)
+        await world.call("/user_identities/delete", user_identity_id=grant["user_identity_id"])
+        batch = await world.call("/access_grants/get_related", access_grant_ids=[grant["access_grant_id"]])
+        assert (batch["batch"]["user_identities"], len(batch["batch"]["devices"])) == ([], 2)
+
+
+async def test_a_space_outgrows_a_grant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("doorward.core.access_grants.MOST_DEVICES", 1)
+    async with serving(tmp_path, None) as world:
+        await world.connect(count=2)
+        space = (await world.call("/spaces/create", name="Room", device_ids=world.devices[:1]))["space"]
+        grant = await granted(world, space_ids=[space["space_id"]])
+        await world.call("/spaces/add_devices", space_id=space["space_id"], device_ids=world.devices[1:])
+        [error] = (await shown(world, grant))["errors"]
+        assert error["missing_device_ids"] == world.devices[1:]
 
 
 async def test_a_backup_code_goes_with_the_grant(tmp_path: Path, database_url: str | None) -> None:

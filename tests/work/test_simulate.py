@@ -168,3 +168,13 @@ async def test_what_no_intercom_can_do_is_said(tmp_path: Path, database_url: str
         other = await new_workspace(world, "Real", is_sandbox=False)
         for path in (KEYPAD, "/locks/simulate/manual_lock_via_keypad"):
             await other.fail(path, 404, "device_not_found", code="482937", **about)
+
+
+async def test_who_connects_an_account_anew_finds_its_devices_on(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        await world.call("/devices/simulate/disconnect", device_id=world.devices[0])
+        account_id = (await world.device())["connected_account_id"]
+        await world.call("/connected_accounts/delete", connected_account_id=account_id)
+        await world.connect()
+        assert (await world.device())["properties"]["online"]

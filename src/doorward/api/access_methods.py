@@ -7,7 +7,7 @@ from annotated_types import Gt
 from doorward.api import access_grants, page, related
 from doorward.api.absent import empty
 from doorward.api.params import Cursor, Id, Params
-from doorward.api.request import Request, one_of
+from doorward.api.request import Request, one_of, only_one_of
 from doorward.api.route import route
 from doorward.core import access_grants as rules
 from doorward.core import grant_progress, granted
@@ -125,7 +125,9 @@ class Delete(Params):
 @route("/access_methods/delete", auth="AK")
 async def delete(req: Request, p: Delete) -> None:
     """Delete an access method, or all of a grant or booking: the codes go from all doors."""
-    one_of(access_method_id=p.access_method_id, access_grant_id=p.access_grant_id, reservation_key=p.reservation_key)
+    only_one_of(
+        access_method_id=p.access_method_id, access_grant_id=p.access_grant_id, reservation_key=p.reservation_key
+    )
 
     async def write(tx: Tx) -> None:
         if p.access_method_id is not None:

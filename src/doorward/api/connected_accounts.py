@@ -6,7 +6,7 @@ import msgspec
 from annotated_types import Gt
 from pydantic import StringConstraints
 
-from doorward.api import page
+from doorward.api import page, simulate
 from doorward.api.params import Cursor, Id, Metadata, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
@@ -153,4 +153,5 @@ class ById(Params):
 @route("/connected_accounts/delete", auth="AK")
 async def delete(req: Request, p: ById) -> None:
     """Forget an account with its devices and codes. Nothing is changed on the devices themselves."""
+    await simulate.plug_in_all(req, p.connected_account_id)
     await req.write(accounts.delete, req.core, req.workspace_id, p.connected_account_id)

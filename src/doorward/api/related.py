@@ -10,6 +10,7 @@ from doorward.store import access_grants as grant_store
 from doorward.store import connected_accounts
 from doorward.store import devices as device_store
 from doorward.store import spaces as space_store
+from doorward.store import user_identities as identity_store
 from doorward.store.access_grants import GrantRow
 from doorward.store.db import Where
 
@@ -67,10 +68,10 @@ async def of_grants(req: Request, rows: Sequence[GrantRow], names: Sequence[str]
     if "connected_accounts" in names:
         found["connected_accounts"] = await accounts_of(req, doors)
     if "user_identities" in names:
-        people = [await user_identities.get(req.db, req.workspace_id, row.user_identity_id) for row in rows]
-        found["user_identities"] = await user_identities.wire(
-            req.db, list({one.user_identity_id: one for one in people}.values())
-        )
+        # A person who was deleted is missing while the last door of theirs has not let go.
+        ids_of_people = {row.user_identity_id for row in rows}
+        people = await identity_store.find_all(req.db, req.workspace_id, ids_of_people)
+        found["user_identities"] = await user_identities.wire(req.db, people)
     if "access_grants" in names:
         found["access_grants"] = await granted.grants(req.core, req.db, rows)
     if "access_methods" in names:

@@ -85,3 +85,10 @@ def one_of(**values: Any) -> str:
         if value is not None:
             return name
     raise InvalidInput(f"Must provide {' or '.join(values)}")
+
+
+def only_one_of(**values: Any) -> str:
+    """As `one_of`, where more than one could mean something else than is meant."""
+    if sum(value is not None for value in values.values()) > 1:
+        raise InvalidInput(f"Must provide only one of {', '.join(values)}")
+    return one_of(**values)

@@ -7,6 +7,7 @@ code is really typed there. If the process dies half way, the attempt ends as on
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn
 
@@ -14,6 +15,7 @@ from doorward.api.params import Form, Id, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import accounts, actions, devices, problems
+from doorward.crypto import VaultError
 from doorward.errors import DeviceTypeNotSupported, WorkspaceNotSandbox
 from doorward.providers.base import HasTwins, Offline, ProviderError
 from doorward.store import connected_accounts
@@ -86,6 +88,20 @@ async def _plug(req: Request, device_id: str, *, is_in: bool) -> DeviceRow:
     except Offline as error:
         raise DeviceTypeNotSupported(error.message, data={"device_id": device_id}) from error
     return at.device
+
+
+async def plug_in_all(req: Request, connected_account_id: str) -> None:
+    """An account is about to be forgotten: whoever connects it anew finds its virtual devices on."""
+    account = await connected_accounts.get(req.db, req.workspace_id, connected_account_id)
+    brand: Any = req.core.providers.get(account.provider) if account is not None else None
+    if account is None or not req.workspace.is_sandbox or not isinstance(brand, HasTwins):
+        return
+    with suppress(VaultError):  # sealed under a lost key: then nobody knows which they are
+        secret = req.core.vault.open_json(account.secret_sealed, accounts.SECRET)
+        for device in await device_store.of_account(req.db, req.workspace_id, connected_account_id):
+            if not device.online:
+                with suppress(Offline):  # it is no virtual one
+                    await brand.plug_twin(req.workspace_id, secret, device.ref, is_in=True)
 
 
 @route("/devices/simulate/disconnect", auth="AK")

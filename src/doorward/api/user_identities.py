@@ -112,7 +112,7 @@ class List(ListUnmanaged):
     credential_manager_acs_system_id: Id | None = None
     """Only those of this access control system: this server has none."""
     user_identity_ids: list[Id] | None = None
-    """Only these."""
+    """Only these; in place of merged ones the survivors."""
 
 
 @route(
@@ -127,7 +127,8 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     where.add("workspace_id = {} AND merged_into IS NULL", req.workspace_id)
     req.narrow(where, identity="user_identity_id", customer="customer_key")
     if p.user_identity_ids is not None:
-        where.any_of("user_identity_id", p.user_identity_ids)
+        people = await store.find_all(req.db, req.workspace_id, p.user_identity_ids)
+        where.any_of("user_identity_id", sorted({one.merged_into or one.user_identity_id for one in people}))
     if p.credential_manager_acs_system_id is not None:
         where.any_of("user_identity_id", [])
     if p.created_before is not None:
@@ -171,7 +172,7 @@ class ById(Params):
 
 @route("/user_identities/delete", auth="A")
 async def delete(req: Request, p: ById) -> None:
-    """Delete a user identity, with its client sessions and its access."""
+    """Delete a user identity, with its client sessions and its access. The id of a merged one is only forgotten."""
     await req.write(rules.delete, req.core, req.workspace_id, p.user_identity_id)
 
 

@@ -11,6 +11,7 @@ from doorward.core import code_state, grant_progress, problems
 from doorward.core.context import Core
 from doorward.core.grant_progress import is_wanted
 from doorward.core.pins import pin_of
+from doorward.core.plan import Content
 from doorward.store import access_codes, user_identities
 from doorward.store import access_grants as store
 from doorward.store.access_codes import CodeRow
@@ -88,7 +89,7 @@ def _grant(
         user_identity_id=row.user_identity_id,
         name=row.name,
         display_name=name,
-        display_status=_grant_status(core, row, methods),
+        display_status=_grant_status(core, row, methods, doors),
         starts_at=iso(row.starts_at),
         ends_at=iso_or_none(row.ends_at),
         space_ids=space_ids,
@@ -104,22 +105,28 @@ def _grant(
             for number, (mode, pin, when) in enumerate(asked)
         ],
         access_method_ids=[m.access_method_id for m in methods],
-        pending_mutations=_moving(core, row, methods, codes),
+        pending_mutations=_pending(core, row, methods, codes),
         errors=_errors(row),
         warnings=_warnings(core, row, methods, codes, doors),
         created_at=iso(row.created_at),
     )
 
 
-def _grant_status(core: Core, row: GrantRow, methods: list[MethodRow]) -> str:
+def _grant_status(core: Core, row: GrantRow, methods: list[MethodRow], doors: set[str]) -> str:
     now = core.clock.now()
     if not row.is_wanted:
         return "Being deleted"
-    if row.ends_at is not None and row.ends_at <= now:
+    if _is_over(row, now):
         return "Over"
+    if not methods or not doors:
+        return "Without doors" if methods else "Without access methods"
     if any(method.issued_at is None for method in methods):
         return "Being set up"
     return "Active" if row.starts_at <= now else "Ready"
+
+
+def _is_over(row: GrantRow, now: int) -> bool:
+    return row.ends_at is not None and row.ends_at <= now
 
 
 def _errors(row: GrantRow) -> list[dict[str, Any]]:
@@ -128,7 +135,8 @@ def _errors(row: GrantRow) -> list[dict[str, Any]]:
         return []
     text = " ".join(dict.fromkeys(missing.values()))
     code = "cannot_create_requested_access_methods"
-    return [_said("error", code, text, row.created_at, missing_device_ids=list(missing))]
+    since = min(one.created_at for one in problems.read(row.warnings_json) if one.code == grant_progress.UNSUPPORTED)
+    return [_said("error", code, text, since, missing_device_ids=list(missing))]
 
 
 def _warnings(
@@ -141,54 +149,147 @@ def _warnings(
         if one["warning_code"] == rules.UNAVAILABLE:
             number = one.pop("number")
             one["original_code"], one["new_code"] = asked[number][1] or "", pins.get(number) or ""
+    every = [code for method in methods for code in codes[method.access_method_id]]
     if not row.is_wanted:
         text = "The access grant is being deleted: some of its doors have not let go of it yet."
-        return [*shown, _said("warning", "being_deleted", text, row.created_at)]
-    is_over = row.ends_at is not None and row.ends_at <= core.clock.now()
-    lacking = [
-        m for m in methods if m.is_wanted and m.issued_at is not None and doors - _open(core, pins, m, codes) != set()
-    ]
-    if lacking and not is_over:
+        return [*shown, _said("warning", "being_deleted", text, _since(every, row.created_at))]
+    if (lacking := _lacking(core, row, methods, pins, codes, doors)) is not None:
         text = "Some doors of the access grant do not have its code."
-        shown.append(_said("warning", "underprovisioned_access", text, row.created_at))
+        if not methods or not doors:
+            text = "The access grant leads to no door." if methods else "The access grant has no access method."
+        shown.append(_said("warning", "underprovisioned_access", text, lacking))
+    if excess := [code.requested_at for code in every if _is_excess(core, row, code, doors)]:
+        text = (
+            "Some doors still have a code of the access grant that they should not have, or for longer than it lasts."
+        )
+        shown.append(_said("warning", "overprovisioned_access", text, min(excess)))
+    if moving := _moving(core, methods, codes):
+        text = "Some doors do not have the times of the access grant yet."
+        ids = [method.access_method_id for method, _ in moving]
+        since = min(code.requested_at for _, (code, _) in moving)
+        shown.append(_said("warning", "updating_access_times", text, since, access_method_ids=ids))
     return shown
 
 
+def _since(codes: Sequence[CodeRow], otherwise: int) -> int:
+    """When codes that are to go were to go first."""
+    return min((code.requested_at for code in codes if not code.is_wanted), default=otherwise)
+
+
+def _lacking(
+    core: Core,
+    row: GrantRow,
+    methods: list[MethodRow],
+    pins: dict[int, str | None],
+    codes: dict[str, list[CodeRow]],
+    doors: set[str],
+) -> int | None:
+    """Since when a door does not have a method that was issued, as far as that is known; None: all have them."""
+    if _is_over(row, core.clock.now()):
+        return None
+    if not methods or not doors:
+        return row.created_at
+    told = {one.data.get("device_id"): one.created_at for one in problems.read(row.warnings_json)}
+    since = []
+    for method in methods:
+        if method.is_wanted and method.issued_at is not None:
+            asked = {one.device_id: one.requested_at for one in codes[method.access_method_id] if is_wanted(one)}
+            missing = doors - _open(core, pins, method, codes)
+            since += [asked.get(one) or told.get(one) or row.created_at for one in missing]
+    return min(since, default=None)
+
+
 def _open(core: Core, pins: dict[int, str | None], row: MethodRow, codes: dict[str, list[CodeRow]]) -> set[str]:
-    """Doors that are to have its PIN, or a backup code in its place: a code of one door can be deleted by itself, or
-    be given another PIN."""
+    """Doors that have its PIN, or a backup code in its place: a code of one door can be deleted by itself, or be given
+    another PIN."""
     pin = pins[row.request_number]
     return {
-        c.device_id for c in codes[row.access_method_id] if is_wanted(c) and (c.pulled_for or pin_of(core, c) == pin)
+        c.device_id
+        for c in codes[row.access_method_id]
+        if is_wanted(c) and c.held_sealed is not None and (c.pulled_for or pin_of(core, c) == pin)
     }
+
+
+def _is_excess(core: Core, row: GrantRow, code: CodeRow, doors: set[str]) -> bool:
+    """A device holds a code of a grant that it should not have any more, or for longer than the grant lasts."""
+    ends_at = code.ends_at
+    if code.is_managed:
+        held = code_state.held_of(core, code)
+        if held is None:
+            return False
+        ends_at = held.ends_at
+    if row.ends_at is not None and (ends_at is None or ends_at > row.ends_at):
+        return True
+    return not code.is_wanted and code.device_id not in doors
 
 
 def _said(kind: str, code: str, message: str, at: int, **members: Any) -> dict[str, Any]:
     return {f"{kind}_code": code, "message": message, "created_at": iso(at), **members}
 
 
-def _moving(
+def _pending(
     core: Core, row: GrantRow, methods: list[MethodRow], codes: dict[str, list[CodeRow]]
 ) -> list[dict[str, Any]]:
-    """Times that some doors do not have yet."""
-    for method in methods:
-        if moved := _times(core, codes[method.access_method_id]):
-            ids = [method.access_method_id]
-            text = "The times are being changed."
-            frame = {"starts_at": iso(row.starts_at), "ends_at": iso_or_none(row.ends_at)}
-            said = _said("mutation", "updating_access_times", text, moved[0], access_method_ids=ids)
-            return [{**said, "from": moved[1], "to": frame}]
-    return []
+    """Doors that have come or gone, and times that some doors do not have yet."""
+    shown = []
+    wanted = [method for method in methods if method.is_wanted]
+    if changing := [one for m in wanted if (one := _changing(codes[m.access_method_id])) and _is_change(m, one)]:
+        before, after, since = zip(*changing, strict=True)
+        text = "The doors of the access grant are being changed."
+        ends = {"from": {"device_ids": _union(before)}, "to": {"device_ids": _union(after)}}
+        shown.append({**_said("mutation", "updating_spaces", text, max(since)), **ends})
+    if moving := _moving(core, methods, codes):
+        ids = [method.access_method_id for method, _ in moving]
+        code, held = moving[0][1]
+        text = "The times are being changed."
+        said = _said("mutation", "updating_access_times", text, code.requested_at, access_method_ids=ids)
+        shown.append({**said, "from": _frame(held), "to": _frame(row)})
+    return shown
 
 
-def _times(core: Core, codes: Sequence[CodeRow]) -> tuple[int, dict[str, Any]] | None:
-    """Since when other times are wanted than a device holds, and what it holds."""
+_Changing = tuple[list[str], list[str], int]
+"""Devices that hold a method's code, those that are to, and since when they differ."""
+
+
+def _changing(codes: Sequence[CodeRow]) -> _Changing | None:
+    """None: the devices that are to hold a method's code do, and no other."""
+    # What nobody manages any more stays as it is, until it is to go.
+    codes = [code for code in codes if code.is_managed or not code.is_wanted]
+    held = list({code.device_id: 0 for code in codes if code.held_sealed is not None})
+    wanted = list({code.device_id: 0 for code in codes if code.is_wanted})
+    return (held, wanted, max(code.requested_at for code in codes)) if set(held) != set(wanted) else None
+
+
+def _is_change(method: MethodRow, changing: _Changing) -> bool:
+    """Its doors have changed; not: it is being set up."""
+    return method.issued_at is not None or bool(set(changing[0]) - set(changing[1]))
+
+
+def _union(parts: Sequence[list[str]]) -> list[str]:
+    return sorted({one for part in parts for one in part})
+
+
+_Moved = tuple[CodeRow, Content]
+"""A code, and what its device holds of it."""
+
+
+def _moving(core: Core, methods: list[MethodRow], codes: dict[str, list[CodeRow]]) -> list[tuple[MethodRow, _Moved]]:
+    """Methods that some door has with other times."""
+    found = ((method, _times(core, codes[method.access_method_id])) for method in methods)
+    return [(method, moved) for method, moved in found if moved is not None]
+
+
+def _times(core: Core, codes: Sequence[CodeRow]) -> _Moved | None:
+    """A code that its device holds with other times than are wanted."""
     for code in codes:
         held = code_state.held_of(core, code)
         if is_wanted(code) and held and (held.starts_at, held.ends_at) != (code.starts_at, code.ends_at):
-            before = {"starts_at": iso_or_none(held.starts_at), "ends_at": iso_or_none(held.ends_at)}
-            return code.requested_at, before
+            return code, held
     return None
+
+
+def _frame(of: CodeRow | GrantRow | Content) -> dict[str, Any]:
+    return {"starts_at": iso_or_none(of.starts_at), "ends_at": iso_or_none(of.ends_at)}
 
 
 # ---------------------------------------------------------------- methods
@@ -196,37 +297,43 @@ def _times(core: Core, codes: Sequence[CodeRow]) -> tuple[int, dict[str, Any]] |
 
 async def methods(core: Core, read: Reader, rows: Sequence[MethodRow]) -> list[AccessMethod]:
     """Methods of one workspace as Seam shows them."""
+    if not rows:
+        return []
     codes = await _codes(read, rows)
-    return [_method(core, row, codes[row.access_method_id]) for row in rows]
+    grants = await store.find_all(read, rows[0].workspace_id, {row.access_grant_id for row in rows})
+    over = {grant.access_grant_id for grant in grants if _is_over(grant, core.clock.now())}
+    return [_method(core, row, codes[row.access_method_id], is_over=row.access_grant_id in over) for row in rows]
 
 
-def _method(core: Core, row: MethodRow, codes: list[CodeRow]) -> AccessMethod:
-    is_late = any(code_state.is_late(code) for code in codes)
+def _method(core: Core, row: MethodRow, codes: list[CodeRow], *, is_over: bool) -> AccessMethod:
     errors, warnings = [], []
-    if (
-        row.is_wanted
-        and row.issued_at is None
-        and any(code_state.is_refused(code) for code in codes if is_wanted(code))
-    ):
-        text = "A door did not take the code; its access code says why. It is tried again."
-        errors.append(_said("error", "failed_to_issue", text, row.created_at))
+    if row.is_wanted and row.issued_at is None:
+        refused = [code for code in codes if is_wanted(code) and code_state.is_refused(code)]
+        if since := [issue.created_at for code in refused for issue in problems.read(code.errors_json)]:
+            text = "A door did not take the code; its access code says why. It is tried again."
+            errors.append(_said("error", "failed_to_issue", text, min(since)))
     if not row.is_wanted:
         text = "The access method is being deleted: some doors have not let go of it yet."
-        warnings.append(_said("warning", "being_deleted", text, row.created_at))
-    elif is_late:
-        text = "Some doors do not have the code yet, though they should."
-        warnings.append(_said("warning", "delay_in_issuing", text, row.created_at))
+        warnings.append(_said("warning", "being_deleted", text, _since(codes, row.created_at)))
+    else:
+        told = [issue for code in codes if is_wanted(code) for issue in problems.read(code.warnings_json)]
+        if since := [issue.created_at for issue in told if issue.code == code_state.LATE]:
+            text = "Some doors do not have the code yet, though they should."
+            warnings.append(_said("warning", "delay_in_issuing", text, min(since)))
+        if moved := _times(core, codes):
+            text = "Some doors do not have the times of the access method yet."
+            warnings.append(_said("warning", "updating_access_times", text, moved[0].requested_at))
     if pulled := [code.requested_at for code in codes if is_wanted(code) and code.pulled_for]:
         text = "On some doors a backup access code stands for the code: see their access codes."
         warnings.append(_said("warning", "pulled_backup_access_code", text, min(pulled)))
-    status = "Being deleted" if not row.is_wanted else "Being set up" if row.issued_at is None else "Issued"
+    status = "Over" if is_over else "Being set up" if row.issued_at is None else "Issued"
     return AccessMethod(
         access_method_id=row.access_method_id,
         workspace_id=row.workspace_id,
         mode=cast("Mode", row.mode),
         code=grant_progress.pin_of(core, row),
         display_name=NAME,
-        display_status=status,
+        display_status=status if row.is_wanted else "Being deleted",
         is_issued=row.issued_at is not None,
         issued_at=iso_or_none(row.issued_at),
         pending_mutations=_mutations(core, row, codes),
@@ -237,19 +344,17 @@ def _method(core: Core, row: MethodRow, codes: list[CodeRow]) -> AccessMethod:
 
 
 def _mutations(core: Core, row: MethodRow, codes: list[CodeRow]) -> list[dict[str, Any]]:
-    # What nobody manages any more stays as it is, until it is to go.
-    codes = [code for code in codes if code.is_managed or not code.is_wanted]
-    held = list({code.device_id: 0 for code in codes if code.held_sealed is not None})
-    wanted = list({code.device_id: 0 for code in codes if code.is_wanted})
-    since = max((code.requested_at for code in codes), default=row.created_at)
-    here = {"from": {"device_ids": held}, "to": {"device_ids": wanted}}
-    if not row.is_wanted or set(held) - set(wanted):
-        return [{**_said("mutation", "revoking_access", "The code is being removed from doors.", since), **here}]
-    if set(wanted) - set(held):
-        return [{**_said("mutation", "provisioning_access", "The code is being set on doors.", since), **here}]
+    changing = _changing(codes)
+    if changing is not None or not row.is_wanted:
+        held, wanted, since = changing or ([], [], _since(codes, row.created_at))
+        code, text = "provisioning_access", "The code is being set on doors."
+        if not row.is_wanted or set(held) - set(wanted):
+            code, text = "revoking_access", "The code is being removed from doors."
+        here = {"from": {"device_ids": held}, "to": {"device_ids": wanted}}
+        return [{**_said("mutation", code, text, since), **here}]
     if moved := _times(core, codes):
-        code = next(one for one in codes if one.requested_at == moved[0])
-        frame = {"starts_at": iso_or_none(code.starts_at), "ends_at": iso_or_none(code.ends_at)}
-        said = _said("mutation", "updating_access_times", "The times are being changed.", moved[0])
-        return [{**said, "from": moved[1], "to": frame}]
+        wished, there = moved
+        text = "The times are being changed."
+        said = _said("mutation", "updating_access_times", text, wished.requested_at)
+        return [{**said, "from": _frame(there), "to": _frame(wished)}]
     return []

@@ -123,7 +123,11 @@ async def _check_free(tx: Tx, row: IdentityRow, values: Mapping[str, Any]) -> No
 
 
 async def _is_free(tx: Tx, row: IdentityRow, column: str, value: str) -> bool:
-    others = await store.having(tx, row.workspace_id, column, value)
+    others = [
+        one
+        for one in await store.having(tx, row.workspace_id, column, value)
+        if one.user_identity_id != row.user_identity_id
+    ]
     return not _has_it_alone(row) or not any(_has_it_alone(other) for other in others)
 
 
@@ -166,8 +170,15 @@ async def _lock_with_access(tx: Tx, workspace_id: str) -> None:
 
 
 async def delete(tx: Tx, core: Core, workspace_id: str, user_identity_id: str) -> None:
-    """With their client sessions, and their access: it goes from the doors as fast as these can be reached."""
+    """With their client sessions, and their access: it goes from the doors as fast as these can be reached.
+
+    Of one that was merged only the id and key are forgotten: they are names of somebody else by now, who stays.
+    """
     await _lock_with_access(tx, workspace_id)
+    alias = await store.get(tx, workspace_id, user_identity_id)
+    if alias is not None and alias.merged_into is not None:
+        await store.forget_merged(tx, alias)
+        return
     row = await get(tx, workspace_id, user_identity_id)
     await leaving.forget_person(tx, core, workspace_id, row.user_identity_id)
     for grant in await grant_store.of_identity(tx, workspace_id, row.user_identity_id):

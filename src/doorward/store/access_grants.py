@@ -1,6 +1,6 @@
 """Access grants, where they lead, and their methods."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, cast
 
 import msgspec
@@ -58,6 +58,14 @@ _METHOD = f"SELECT {columns(MethodRow)} FROM access_methods"
 async def get(read: Reader, workspace_id: str, access_grant_id: str) -> GrantRow | None:
     row = await read.one(f"{_GRANT} WHERE workspace_id = $1 AND access_grant_id = $2", workspace_id, access_grant_id)
     return GrantRow(*row) if row else None
+
+
+async def find_all(read: Reader, workspace_id: str, access_grant_ids: Collection[str]) -> list[GrantRow]:
+    """By their ids."""
+    where = Where()
+    where.add("workspace_id = {}", workspace_id)
+    where.any_of("access_grant_id", sorted(access_grant_ids))
+    return [GrantRow(*row) for row in await read.all(f"{_GRANT} WHERE {where}", *where.args)]
 
 
 async def by_key(read: Reader, workspace_id: str, kind: str, access_grant_key: str) -> GrantRow | None:

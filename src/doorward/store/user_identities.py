@@ -52,9 +52,12 @@ async def by_key(read: Reader, workspace_id: str, kind: str, user_identity_key: 
 
 
 async def having(read: Reader, workspace_id: str, column: str, value: str) -> list[IdentityRow]:
-    """All with this key, address or number, of any kind, whether they were merged or not; oldest first."""
+    """All with this key, address (however it is spelt) or number, of any kind, merged or not; oldest first."""
+    condition = f"{column} = $2"
+    if column == "email_address":
+        condition, value = "LOWER(email_address) = $2 AND email_address IS NOT NULL", value.lower()
     rows = await read.all(
-        f"{_SELECT} WHERE workspace_id = $1 AND {column} = $2 ORDER BY created_at, user_identity_id",
+        f"{_SELECT} WHERE workspace_id = $1 AND {condition} ORDER BY created_at, user_identity_id",
         workspace_id,
         value,
     )

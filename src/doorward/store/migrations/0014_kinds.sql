@@ -9,7 +9,8 @@ CREATE UNIQUE INDEX user_identities_key ON user_identities (workspace_id, user_i
   WHERE user_identity_key IS NOT NULL;
 -- Whose address and number must be their own is for the rules to say.
 DROP INDEX user_identities_email;
-CREATE INDEX user_identities_email ON user_identities (workspace_id, email_address) WHERE email_address IS NOT NULL;
+CREATE INDEX user_identities_email ON user_identities (workspace_id, LOWER(email_address))
+  WHERE email_address IS NOT NULL;
 DROP INDEX user_identities_phone;
 CREATE INDEX user_identities_phone ON user_identities (workspace_id, phone_number) WHERE phone_number IS NOT NULL;
 
