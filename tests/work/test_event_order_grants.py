@@ -253,7 +253,7 @@ async def test_a_method_that_a_door_refuses(tmp_path: Path, database_url: str | 
         assert [one["error_code"] for one in shown["errors"]] == ["failed_to_issue"]
         unit.faults.clear()
         life += ["access_code.set_on_device door-1 code-1 482937", ISSUED, ALL_DOORS]
-        await world.pass_time(120, step=5)
+        await world.pass_time(960, step=30)  # the breaker's pause
         await told.are(*life)
         shown = (await world.call("/access_methods/list", access_grant_id=grant))["access_methods"][0]
         assert (shown["errors"], shown["is_issued"]) == ([], True)

@@ -212,11 +212,10 @@ def _open(core: Core, pins: dict[int, str | None], row: MethodRow, codes: dict[s
 
 def _is_excess(core: Core, row: GrantRow, code: CodeRow, doors: set[str]) -> bool:
     """A device holds a code of a grant that it should not have any more, or for longer than the grant lasts."""
+    if code.is_managed and code.held_sealed is None:
+        return False
     ends_at = code.ends_at
-    if code.is_managed:
-        held = code_state.held_of(core, code)
-        if held is None:
-            return False
+    if code.is_managed and code.held_revision != code.revision and (held := code_state.held_of(core, code)):
         ends_at = held.ends_at
     if row.ends_at is not None and (ends_at is None or ends_at > row.ends_at):
         return True
@@ -282,8 +281,10 @@ def _moving(core: Core, methods: list[MethodRow], codes: dict[str, list[CodeRow]
 def _times(core: Core, codes: Sequence[CodeRow]) -> _Moved | None:
     """A code that its device holds with other times than are wanted."""
     for code in codes:
+        if not is_wanted(code) or code.held_revision == code.revision:
+            continue
         held = code_state.held_of(core, code)
-        if is_wanted(code) and held and (held.starts_at, held.ends_at) != (code.starts_at, code.ends_at):
+        if held and (held.starts_at, held.ends_at) != (code.starts_at, code.ends_at):
             return code, held
     return None
 
