@@ -152,7 +152,8 @@ async def settle(
             await tell(tx, core, row, event.AccessMethodDeleted(**about_method(row, method)))
             await end(tx, core, row)
         return
-    if not _is_everywhere(held):
+    # A backup code is enough to let somebody in; new times are told of when both have them.
+    if not _is_everywhere(held, is_backup_enough=method.issued_at is None or backup is not None):
         return
     about = {"code": known(pin_of(core, method)), **about_method(row, method)}
     if method.issued_at is None:
@@ -165,10 +166,10 @@ async def settle(
     await _is_granted(tx, core, row)
 
 
-def _is_everywhere(codes: Sequence[CodeRow]) -> bool:
+def _is_everywhere(codes: Sequence[CodeRow], *, is_backup_enough: bool = True) -> bool:
     """All doors that can have the codes of a method hold them, or a backup code in their place."""
     wanted = [code for code in codes if is_wanted(code)]
-    stood_for = {code.pulled_for for code in wanted if code.held_revision == code.revision}
+    stood_for = {code.pulled_for for code in wanted if is_backup_enough and code.held_revision == code.revision}
     return bool(wanted) and all(
         code.held_revision == code.revision or code.access_code_id in stood_for for code in wanted
     )
