@@ -160,3 +160,17 @@ async def test_an_account_is_in_a_space_by_itself_or_by_a_device(tmp_path: Path,
 
         assert [await accounts(space) for space in (by_device, by_itself, by_both)] == [[jane], [jane], [john, jane]]
         assert (await keys(jane), await keys(john)) == (["a", "b", "c"], ["c"])
+
+
+async def test_a_device_that_is_not_managed_any_more_stays_in_its_space(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        space = await made(world, name="House", device_ids=world.devices)
+        about = {"space_id": space["space_id"], "device_ids": world.devices}
+        await world.call("/devices/update", device_id=world.devices[0], is_managed=False)
+        await world.call("/spaces/update", **about)
+        await world.call("/spaces/add_devices", **about)
+        await world.call("/spaces/remove_devices", space_id=space["space_id"], device_ids=world.devices[:1])
+        await world.fail("/spaces/update", 400, "device_unmanaged", **about)

@@ -146,13 +146,13 @@ async def forget_member(tx: Tx, core: Core, workspace_id: str, what: Members, me
 
 async def _put_in(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> list[str]:
     """Those that were not in it yet. Raises NotFound."""
-    for one in ids:
+    held = set(await store.members(tx, row.workspace_id, [row.space_id], what))
+    added = [one for one in dict.fromkeys(ids) if one not in held]
+    for one in added:
         if what == "devices":
             await devices.get(tx, row.workspace_id, one)
         elif await connected_accounts.get(tx, row.workspace_id, one) is None:
             raise ConnectedAccountNotFound(data={"connected_account_id": one})
-    held = set(await store.members(tx, row.workspace_id, [row.space_id], what))
-    added = [one for one in dict.fromkeys(ids) if one not in held]
     await store.put_in(tx, row, what, added)
     return added
 
