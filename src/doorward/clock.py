@@ -77,6 +77,10 @@ class ManualClock(Clock):
             await self._settle()
         self._now = end
 
+    def jump(self, seconds: float) -> None:
+        """Move on at once, as for a machine that was asleep: whoever waits wakes late, when it is next moved on."""
+        self._now += round(seconds * 1000)
+
     @staticmethod
     async def _settle() -> None:
         for _ in range(10):
