@@ -9,8 +9,8 @@ BIN := $(VENV)/bin
 NPM := tests/npm
 OLD_SDK := .cache/seamapi-python
 NEW_CLIENT := .cache/py2n-intercom
-# As many tests at a time as there are processors.
-PYTEST := $(BIN)/pytest --numprocesses=$(shell nproc 2>/dev/null || echo 2) --dist=worksteal
+# One test more at a time than there are processors: many wait for something.
+PYTEST := $(BIN)/pytest --numprocesses=$(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1))) --dist=worksteal
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
