@@ -25,6 +25,7 @@ from pydantic_core import CoreSchema, PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from doorward.api.query import TEXT, Shape
+from doorward.core.metadata import MOST_PAIRS
 from doorward.errors import InvalidInput
 from doorward.wire import time
 
@@ -76,8 +77,8 @@ Instant = Annotated[str, StringConstraints(max_length=64), AfterValidator(_insta
 
 
 def _metadata(value: dict[str, Any]) -> dict[str, Any]:
-    if len(value) > 50:
-        raise PydanticCustomError("metadata", "At most 50 pairs are allowed")
+    if len(value) > MOST_PAIRS:
+        raise PydanticCustomError("metadata", f"At most {MOST_PAIRS} pairs are allowed")
     for key, item in value.items():
         if len(key) > 40:
             raise PydanticCustomError("metadata", "Keys may have up to 40 characters")

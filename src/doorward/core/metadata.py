@@ -7,15 +7,15 @@ import msgspec
 
 from doorward.errors import InvalidInput
 
-MOST = 50
-"""Pairs of one thing."""
+MOST_PAIRS = 50
+"""Of one thing."""
 
 
 def kept(given: Mapping[str, Any]) -> str:
     """What stays of pairs: null and the empty text are no values. Raises InvalidInput when it is too many."""
     pairs = {key: value for key, value in given.items() if value is not None and value != ""}
-    if len(pairs) > MOST:
-        raise InvalidInput.of("custom_metadata", f"Custom metadata may have up to {MOST} keys")
+    if len(pairs) > MOST_PAIRS:
+        raise InvalidInput.of("custom_metadata", f"At most {MOST_PAIRS} pairs are allowed")
     return msgspec.json.encode(pairs).decode()
 
 
