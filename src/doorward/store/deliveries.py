@@ -51,8 +51,8 @@ async def waiting(read: Reader, limit: int) -> list[OutboxRow]:
 
 async def sorted_out(tx: Tx, rows: Sequence[OutboxRow]) -> None:
     await tx.many(
-        "DELETE FROM outbox WHERE workspace_id = $1 AND event_id = $2",
-        [(row.workspace_id, row.event_id) for row in rows],
+        "DELETE FROM outbox WHERE event_id = $1",
+        [(row.event_id,) for row in rows],
     )
 
 
@@ -61,7 +61,12 @@ async def add_many(tx: Tx, rows: Sequence[DeliveryRow]) -> None:
 
 
 async def get(read: Reader, workspace_id: str, delivery_id: str) -> DeliveryRow | None:
-    row = await read.one(f"{_SELECT} WHERE workspace_id = $1 AND delivery_id = $2", workspace_id, delivery_id)
+    row = await read.one(
+        f"{_SELECT} WHERE workspace_id = $1 AND delivery_id = $2 AND webhook_id IN "
+        "(SELECT webhook_id FROM webhooks WHERE workspace_id = $1)",
+        workspace_id,
+        delivery_id,
+    )
     return DeliveryRow(*row) if row else None
 
 
@@ -106,21 +111,25 @@ async def settle(tx: Tx, rows: Sequence[tuple[DeliveryRow, DeliveryRow]]) -> Non
     await tx.many(
         "UPDATE deliveries SET tries_json = $1, "
         f"state = CASE WHEN {_AS_SENT} THEN $2 ELSE state END, due_at = CASE WHEN {_AS_SENT} THEN $3 ELSE due_at END "
-        "WHERE workspace_id = $4 AND delivery_id = $5",
+        "WHERE workspace_id = $4 AND webhook_id = $5 AND delivery_id = $6",
         [
-            (now.tries_json, now.state, now.due_at, now.workspace_id, now.delivery_id, sent.due_at, sent.earlier_tries)
+            (
+                *(now.tries_json, now.state, now.due_at),
+                *(now.workspace_id, now.webhook_id, now.delivery_id),
+                *(sent.due_at, sent.earlier_tries),
+            )
             for sent, now in rows
         ],
     )
 
 
-_AS_SENT = "due_at = $6 AND earlier_tries = $7 AND (state = 'due' OR $2 = 'done')"
+_AS_SENT = "due_at = $7 AND earlier_tries = $8 AND (state = 'due' OR $2 = 'done')"
 
 
 async def begin_anew(tx: Tx, row: DeliveryRow) -> None:
     """Write down that it is due again."""
     values = {"state": row.state, "due_at": row.due_at, "earlier_tries": row.earlier_tries}
-    await update(tx, "deliveries", row, ("workspace_id", "delivery_id"), values)
+    await update(tx, "deliveries", row, ("workspace_id", "webhook_id", "delivery_id"), values)
 
 
 async def give_up_others(tx: Tx, workspace_id: str, webhook_id: str, event_types: Collection[str]) -> None:
@@ -136,12 +145,19 @@ async def newest(read: Reader, where: Where, limit: int) -> list[DeliveryRow]:
     return [DeliveryRow(*row) for row in rows]
 
 
-async def forget(tx: Tx, before: int) -> int:
-    """Drop what ended, or waits at a disabled webhook, and is older than this."""
-    ended = await tx.run("DELETE FROM deliveries WHERE state <> 'due' AND created_at < $1", before)
-    waiting = await tx.run(
-        "DELETE FROM deliveries WHERE state = 'due' AND created_at < $1 AND (workspace_id, webhook_id) IN "
-        "(SELECT workspace_id, webhook_id FROM webhooks WHERE disabled_at IS NOT NULL)",
-        before,
+async def forget(tx: Tx, workspace_id: str, webhook_id: str, after: str, before: int, most: int) -> str | None:
+    """Drop what ended, or waits while the webhook is disabled, and is older than this: of so many that were made after
+    that one. The last that was looked at; None: there are none, or the others are younger."""
+    of_it = "workspace_id = $1 AND webhook_id = $2 AND delivery_id > $3"
+    key = (workspace_id, webhook_id, after)
+    rows = await tx.all(
+        f"SELECT delivery_id, created_at FROM deliveries WHERE {of_it} ORDER BY delivery_id LIMIT $4", *key, most
     )
-    return ended + waiting
+    if not rows:
+        return None
+    await tx.run(
+        f"DELETE FROM deliveries WHERE {of_it} AND delivery_id <= $4 AND created_at < $5 AND (state <> 'due' OR EXISTS ("
+        "SELECT 1 FROM webhooks w WHERE w.workspace_id = $1 AND w.webhook_id = $2 AND w.disabled_at IS NOT NULL))",
+        *(*key, rows[-1][0], before),
+    )
+    return str(rows[-1][0]) if rows[-1][1] < before else None

@@ -41,6 +41,10 @@ async def of_workspaces(read: Reader, workspace_ids: Collection[str]) -> list[We
     return [WebhookRow(*row) for row in await read.all(f"{_SELECT} WHERE {where}", *where.args)]
 
 
+async def every_one(read: Reader) -> list[WebhookRow]:
+    return [WebhookRow(*row) for row in await read.all(_SELECT)]
+
+
 async def workspaces(read: Reader) -> set[str]:
     """Workspaces that have any."""
     return {str(row[0]) for row in await read.all("SELECT DISTINCT workspace_id FROM webhooks")}
