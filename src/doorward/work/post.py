@@ -101,8 +101,18 @@ class _Request:
         self.is_wanted = is_wanted
         self.land: Landing | None = land
         self.timer: asyncio.TimerHandle | None = None
-        self.connecting: asyncio.Task[None] | None = None
+        self.dialling: _Dialling | None = None
+        """While it waits for a connection."""
         self.connection: _Connection | None = None
+
+
+class _Dialling:
+    """A connection that is being made. It is for this request, unless that got another one before."""
+
+    def __init__(self, request: _Request) -> None:
+        self.target = request.target
+        self.request: _Request | None = request
+        self.task: asyncio.Task[None] | None = None
 
 
 class _Connection(asyncio.Protocol):
@@ -209,6 +219,9 @@ class Poster:
         self._timeout_s = timeout_s
         self._loop = asyncio.get_running_loop()
         self._idle: dict[tuple[str, int, bool], list[_Connection]] = {}
+        self._waiting: dict[tuple[str, int, bool], dict[_Request, None]] = {}
+        """Requests that have no connection yet, the oldest first."""
+        self._dialling: set[asyncio.Task[None]] = set()
         self._under_way: set[_Request] = set()
         self._tidying: asyncio.TimerHandle | None = None
         self._tls: ssl.SSLContext | None = None
@@ -226,17 +239,18 @@ class Poster:
         request = _Request(target, data, land, is_wanted)
         self._under_way.add(request)
         request.timer = self._loop.call_later(self._timeout_s, self._late, request)
-        kept = self._idle.get(target[:3])
-        while kept:
-            connection = kept.pop()
-            if connection.is_open:
-                connection.begin(request)
-                return
-        self.again(request)
+        if target[:3] not in self._waiting and (connection := self._free(target[:3])) is not None:
+            connection.begin(request)
+        else:
+            self.again(request)
 
     def again(self, request: _Request) -> None:
-        """On a connection of its own."""
-        request.connecting = asyncio.ensure_future(self._connect(request))
+        """On a connection of its own, or one that is free before."""
+        self._waiting.setdefault(request.target[:3], {})[request] = None
+        dialling = request.dialling = _Dialling(request)
+        task = dialling.task = asyncio.ensure_future(self._connect(dialling))
+        self._dialling.add(task)
+        task.add_done_callback(self._dialling.discard)
 
     def land(self, request: _Request, status: int | None, error: str | None) -> None:
         """A request has come to its end."""
@@ -253,27 +267,44 @@ class Poster:
         late = f"The receiver did not answer within {self._timeout_s:g} s."
         self.land(request, status, late if status is None else _verdict(status))
 
-    @staticmethod
-    def _cut(request: _Request) -> None:
-        if request.connecting is not None:
-            request.connecting.cancel()
+    def _cut(self, request: _Request) -> None:
+        if request.dialling is not None:
+            if request.dialling.task is not None:
+                request.dialling.task.cancel()
+            self._wait_no_more(request)
         if request.connection is not None:
             request.connection.drop()
 
     # ------------------------------------------------------------ connections
 
-    async def _connect(self, request: _Request) -> None:
+    async def _connect(self, dialling: _Dialling) -> None:
         refused: list[str] = []
         try:
-            connection = await self._open(request.target, refused)
+            connection = await self._open(dialling.target, refused)
         except (OSError, ssl.SSLError, ValueError) as exc:
-            self.land(request, None, refused[-1] if refused else _sentence(exc))
-        else:
-            if request.is_wanted():
-                connection.begin(request)
-            else:
-                self.keep(connection)
-                self.land(request, None, UNWANTED)
+            if (request := dialling.request) is not None:
+                self._wait_no_more(request)
+                self.land(request, None, refused[-1] if refused else _sentence(exc))
+            return
+        oldest, mine = self._oldest(dialling.target[:3]), dialling.request
+        if oldest is not None and mine is not None:  # it is the oldest that gets it: the two change places
+            dialling.request, oldest.dialling, mine.dialling = oldest, dialling, oldest.dialling
+            assert mine.dialling is not None
+            mine.dialling.request = mine
+        self.keep(connection)
+        self._hand_out(dialling.target[:3])  # at once: until then the one that gets it has no other on the way
+
+    def _oldest(self, key: tuple[str, int, bool]) -> _Request | None:
+        return next(iter(self._waiting.get(key, ())), None)
+
+    def _wait_no_more(self, request: _Request) -> None:
+        """It has a connection, or has failed to get one. The one that was being made for it is for others."""
+        key, dialling = request.target[:3], request.dialling
+        del self._waiting[key][request]
+        if not self._waiting[key]:
+            del self._waiting[key]
+        if dialling is not None:
+            request.dialling = dialling.request = None
 
     async def _open(self, target: _Target, refused: list[str]) -> _Connection:
         """A new connection. Raises OSError, ssl.SSLError, ValueError; why an address may not be, goes to `refused`."""
@@ -305,11 +336,33 @@ class Poster:
         return connection
 
     def keep(self, connection: _Connection) -> None:
-        """For the next request to the same receiver."""
+        """For the next request to the same receiver: the one that waits longest, or that is to come."""
         connection.since = self._loop.time()
-        self._idle.setdefault(connection.target[:3], []).append(connection)
+        key = connection.target[:3]
+        self._idle.setdefault(key, []).append(connection)
+        if key in self._waiting:
+            self._loop.call_soon(self._hand_out, key)  # not while the answer before is still being read
         if self._tidying is None:
             self._tidying = self._loop.call_later(KEPT_S, self._tidy)
+
+    def _hand_out(self, key: tuple[str, int, bool]) -> None:
+        """Connections that are free to requests that wait."""
+        while (request := self._oldest(key)) is not None and (connection := self._free(key)) is not None:
+            self._wait_no_more(request)
+            if request.is_wanted():
+                connection.begin(request)
+            else:
+                self.land(request, None, UNWANTED)
+                self.keep(connection)
+
+    def _free(self, key: tuple[str, int, bool]) -> _Connection | None:
+        """One that is kept, and is no more."""
+        kept = self._idle.get(key)
+        while kept:
+            connection = kept.pop()
+            if connection.is_open:
+                return connection
+        return None
 
     def forget(self, connection: _Connection) -> None:
         """It was closed while it was kept."""
@@ -342,8 +395,9 @@ class Poster:
         self._idle.clear()
         if self._tidying is not None:
             self._tidying.cancel()
-        connecting = [request.connecting for request in requests if request.connecting is not None]
-        await asyncio.gather(*connecting, return_exceptions=True)
+        for task in self._dialling:
+            task.cancel()
+        await asyncio.gather(*self._dialling, return_exceptions=True)
         await asyncio.sleep(0)  # transports end in the loop's next round
 
 
