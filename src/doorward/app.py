@@ -109,7 +109,7 @@ async def running(
         watching = asyncio.ensure_future(watcher.run())
         core.listened_to.update(await webhooks.workspaces(db.read))
         deliverer = Deliverer(core)
-        running_loops = (reconciler.run(), sweep.run(core), outbox.run(core, deliverer.take), deliverer.run())
+        running_loops = (reconciler.run(), sweep.run(core), outbox.run(core, deliverer), deliverer.run())
         loops = [asyncio.ensure_future(loop) for loop in running_loops]
         try:
             yield Server(core, surfaces(core, Api(core, commander)))

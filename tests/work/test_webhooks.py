@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from doorward.store import devices
 from doorward.store.db import Tx
 from doorward.wire.events.device import DeviceNameChanged
 from doorward.wire.time import parse
-from doorward.work.deliver import DRAIN_S, PART, WIDTH
+from doorward.work.deliver import DRAIN_S
+from doorward.work.lane import PART, WIDTH
 from doorward.work.post import UNWANTED, Letter, Poster, Wanted, always
 
 HERE: dict[str, Any] = {"webhook_allow": "127.0.0.0/8"}
@@ -218,6 +219,7 @@ async def answering(*answers: bytes | None) -> AsyncIterator[tuple[str, list[lis
 
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+MUCH = 65_536
 
 
 @pytest.mark.parametrize(
@@ -287,6 +289,30 @@ async def test_a_connection_is_used_again_and_anew_when_it_was_closed() -> None:
         assert await post(poster, url) == (200, None)
         assert await post(poster, url) == (200, None)
         assert [len(requests) for requests in came] == [3, 2]
+        await poster.close()
+
+
+async def test_a_request_that_waits_for_a_connection_takes_one_that_is_free() -> None:
+    loop = asyncio.get_running_loop()
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listening, ExitStack() as others:
+        listening.setblocking(False)
+        where = listening.getsockname()
+        poster, url = Poster(LOOPBACK, 5.0), f"http://127.0.0.1:{where[1]}/"
+        first = asyncio.ensure_future(post(poster, url))
+        connection, _ = await loop.sock_accept(listening)
+        others.enter_context(connection)
+        assert (await loop.sock_recv(connection, MUCH)).startswith(b"POST")
+        for _ in range(3):  # from now on the receiver takes no connection
+            other = others.enter_context(socket.socket())
+            other.setblocking(False)
+            other.connect_ex(where)
+        second = asyncio.ensure_future(post(poster, url))
+        assert (await asyncio.wait([second], timeout=0.2))[1], "it has no connection"
+        for answered in (first, second):
+            await loop.sock_sendall(connection, OK)
+            assert await answered == (200, None)
+            if answered is first:
+                assert (await asyncio.wait_for(loop.sock_recv(connection, MUCH), 2)).startswith(b"POST")
         await poster.close()
 
 
@@ -460,6 +486,7 @@ async def test_what_is_asked_for_again_while_it_is_on_its_way_is_sent_again(
         webhook = await hook(world, there, "device.name_changed")
         await happen(world)
         await until(lambda: there.received)
+        await until(lambda: is_sorted(world))
         (row,) = (await log_of(world, webhook))["deliveries"]
         await world.clock.advance(0.001)
         await world.call("/webhooks/doorward/replay", delivery_id=row["delivery_id"])

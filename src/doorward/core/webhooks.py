@@ -2,11 +2,12 @@
 
     event ──▶ outbox ──▶ one delivery for each webhook ──▶ tries, until it is taken or given up
 
-The outbox row is written in the event's own transaction, the deliveries in the one that takes it out again, and the
-outcome of a try after the receiver has answered. So nothing is lost when the process dies between any two of them; what
+The outbox row is written in the event's own transaction. First tries are made while the event stands there, and its
+deliveries are written in the transaction that takes it out again, with what came of those that were quick; what came of
+any other try after the receiver has answered. So nothing is lost when the process dies between any two of them; what
 had been sent and not been written down is sent again. Receivers tell repeats by the event's id, which is `svix-id`.
 
-Whoever changes webhooks, or takes deliveries away, holds the lock `webhooks`, as sorting does, and voids what was read
+Whoever changes webhooks, or takes deliveries away, holds the lock `webhooks`, as storing does, and voids what was read
 ahead (`core.sending`): once it is answered, nothing begins that it has ended.
 """
 
@@ -27,7 +28,7 @@ from doorward.ids import new_id
 from doorward.networks import Networks, Receivers
 from doorward.store import deliveries, webhooks
 from doorward.store.db import Reader, Tx
-from doorward.store.deliveries import DeliveryRow
+from doorward.store.deliveries import DeliveryRow, OutboxRow
 from doorward.store.webhooks import WebhookRow
 from doorward.web_address import WebAddress
 from doorward.wire import webhook as wire_types
@@ -175,37 +176,47 @@ async def replay(tx: Tx, core: Core, workspace_id: str, delivery_id: str) -> Del
     return row
 
 
-# ---------------------------------------------------------------- sorting
+# ---------------------------------------------------------------- events become deliveries
 
 
-async def sort(tx: Tx, core: Core, most: int) -> list[DeliveryRow]:
-    """From the outbox to deliveries, one for each webhook that wants the event. What was made."""
-    await tx.lock(LOCK)
-    now, waiting = core.clock.now(), await deliveries.waiting(tx, most)
-    listening: dict[str, list[tuple[WebhookRow, set[str]]]] = {}
-    for row in await webhooks.of_workspaces(tx, {one.workspace_id for one in waiting}):
-        wanted = set(msgspec.json.decode(row.event_types_json, type=list[str]))
-        listening.setdefault(row.workspace_id, []).append((row, wanted))
-    made = [
-        DeliveryRow(
-            workspace_id=one.workspace_id,
-            webhook_id=row.webhook_id,
-            delivery_id=new_id(),
-            event_id=one.event_id,
-            event_type=one.event_type,
-            state="due",
-            due_at=now,
-            tries_json="[]",
-            created_at=now,
-        )
+_Listening = dict[str, list[tuple[WebhookRow, set[str]]]]
+"""The webhooks of workspaces, and what each wants."""
+
+
+def _listening(rows: Sequence[WebhookRow]) -> _Listening:
+    found: _Listening = {}
+    for row in rows:
+        found.setdefault(row.workspace_id, []).append((row, set(_decode_types(row.event_types_json))))
+    return found
+
+
+_decode_types = msgspec.json.Decoder(list[str]).decode
+
+
+async def first(read: Reader, core: Core, waiting: Sequence[OutboxRow]) -> list[DeliveryRow]:
+    """One delivery for each webhook that wants an event, in the order of the events. They are not stored."""
+    now = core.clock.now()
+    listening = _listening(await webhooks.of_workspaces(read, {one.workspace_id for one in waiting}))
+    return [
+        _delivery(one, row, now)
         for one in waiting
         for row, wanted in listening.get(one.workspace_id, ())
         if ALL in wanted or one.event_type in wanted
     ]
-    if made:
-        await deliveries.add_many(tx, made)
-    await deliveries.sorted_out(tx, waiting)
-    return made
+
+
+def _delivery(event: OutboxRow, webhook: WebhookRow, now: int) -> DeliveryRow:
+    return DeliveryRow(
+        workspace_id=event.workspace_id,
+        webhook_id=webhook.webhook_id,
+        delivery_id=new_id(),
+        event_id=event.event_id,
+        event_type=event.event_type,
+        state="due",
+        due_at=now,
+        tries_json="[]",
+        created_at=now,
+    )
 
 
 # ---------------------------------------------------------------- tries
@@ -219,6 +230,25 @@ class Outcome:
     took_ms: int
     status: int | None
     error: str | None
+
+
+@dataclass(frozen=True)
+class Told:
+    """An event that waits in the outbox, and the first tries of its deliveries."""
+
+    event: OutboxRow
+    tries: dict[str, tuple[DeliveryRow, Outcome | None]]
+    """By webhook. None: it has not begun, or has not come back."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What `store` has written."""
+
+    made: list[DeliveryRow]
+    """New deliveries."""
+    now_are: dict[str, WebhookRow]
+    """All webhooks of their workspaces, by id."""
 
 
 class Secrets:
@@ -245,7 +275,7 @@ class Secrets:
 
 def after(core: Core, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:
     """The delivery as it stands after a try."""
-    tries: list[Any] = msgspec.json.decode(row.tries_json)
+    tries: list[Any] = [] if row.tries_json == "[]" else msgspec.json.decode(row.tries_json)
     failures_before = len(tries) - row.earlier_tries
     tries.append([outcome.at, outcome.took_ms, outcome.status, outcome.error])
     state, due_at = "done", row.due_at
@@ -257,28 +287,62 @@ def after(core: Core, row: DeliveryRow, outcome: Outcome) -> DeliveryRow:
     return msgspec.structs.replace(row, state=state, due_at=due_at, tries_json=msgspec.json.encode(tries).decode())
 
 
-async def write_down(tx: Tx, core: Core, found: Sequence[tuple[DeliveryRow, Outcome]]) -> dict[str, WebhookRow | None]:
-    """What came of tries. Their webhooks, by id, as they now are (None: gone); one that has failed for days is
-    disabled."""
-    await deliveries.settle(tx, [(delivery, after(core, delivery, outcome)) for delivery, outcome in found])
+async def store(tx: Tx, core: Core, told: Sequence[Told], found: Sequence[tuple[DeliveryRow, Outcome]]) -> Stored:
+    """Events out of the outbox and into deliveries, with what came of first tries; and what came of other tries. A
+    webhook that has failed for days is disabled."""
+    if told:
+        await tx.lock(LOCK)
+    of = {one.event.workspace_id for one in told} | {delivery.workspace_id for delivery, _ in found}
+    rows = await webhooks.of_workspaces(tx, of)
     outcomes: dict[str, list[Outcome]] = {}
+    made = await _store_told(tx, core, told, _listening(rows), outcomes)
+    await deliveries.settle(tx, [(delivery, after(core, delivery, outcome)) for delivery, outcome in found])
     for delivery, outcome in found:
         outcomes.setdefault(delivery.webhook_id, []).append(outcome)
-    now_are: dict[str, WebhookRow | None] = dict.fromkeys(outcomes)
-    for row in await webhooks.of_workspaces(tx, {delivery.workspace_id for delivery, _ in found}):
-        if row.webhook_id in outcomes:
-            now_are[row.webhook_id] = await _note_failures(tx, core, row, outcomes[row.webhook_id])
-    return now_are
+    now_are = {row.webhook_id: row for row in rows}
+    for webhook_id, came in outcomes.items():
+        if webhook_id in now_are:
+            now_are[webhook_id] = await _note_failures(tx, core, now_are[webhook_id], came)
+    return Stored(made, now_are)
+
+
+async def _store_told(
+    tx: Tx, core: Core, told: Sequence[Told], listening: _Listening, outcomes: dict[str, list[Outcome]]
+) -> list[DeliveryRow]:
+    if not told:
+        return []
+    # What was emptied meanwhile has taken its events along.
+    waiting = await deliveries.still_waiting(tx, [one.event.event_id for one in told])
+    now, made = core.clock.now(), []
+    for one in told:
+        if one.event.event_id not in waiting:
+            continue
+        for webhook, wanted in listening.get(one.event.workspace_id, ()):
+            row, outcome = one.tries.get(webhook.webhook_id, (None, None))
+            is_wanted = ALL in wanted or one.event.event_type in wanted
+            if row is None and is_wanted:
+                row = _delivery(one.event, webhook, now)
+            if row is None:
+                continue
+            if outcome is not None:
+                row = after(core, row, outcome)
+                outcomes.setdefault(webhook.webhook_id, []).append(outcome)
+            if row.state == "due" and not is_wanted:
+                row = msgspec.structs.replace(row, state="given_up")
+            made.append(row)
+    if made:
+        await deliveries.add_many(tx, made)
+    await deliveries.take_out(tx, sorted(waiting))
+    return made
 
 
 async def _note_failures(tx: Tx, core: Core, row: WebhookRow, outcomes: Sequence[Outcome]) -> WebhookRow:
-    """Since when a webhook has been failing; after days of that it is disabled. The webhook as it now is."""
-    now, failing_since, disabled_at = core.clock.now(), row.failing_since, row.disabled_at
-    for outcome in outcomes:
+    """Since when a webhook has been failing; if it still fails days later it is disabled. The webhook as it now is."""
+    days, failing_since, disabled_at = core.config.webhook_disable_after, row.failing_since, row.disabled_at
+    for outcome in (came := sorted(outcomes, key=lambda one: one.at + one.took_ms)):
         failing_since = None if outcome.error is None else failing_since or outcome.at
-    days = core.config.webhook_disable_after
-    if days is not None and failing_since is not None and failing_since + days * DAY_MS <= now:
-        disabled_at = disabled_at or now
+    if days is not None and failing_since is not None and failing_since + days * DAY_MS <= came[-1].at:
+        disabled_at = disabled_at or core.clock.now()
     if (failing_since, disabled_at) == (row.failing_since, row.disabled_at):
         return row
     changed = await webhooks.change(tx, row, failing_since=failing_since, disabled_at=disabled_at)

@@ -8,7 +8,7 @@ from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
 class OutboxRow(msgspec.Struct, frozen=True):
-    """An event that is not sorted into deliveries yet."""
+    """An event whose deliveries are not stored yet."""
 
     workspace_id: str
     event_id: str
@@ -38,22 +38,21 @@ async def put_out(tx: Tx, rows: Sequence[OutboxRow]) -> None:
     await tx.many(insert("outbox", OutboxRow), [msgspec.structs.astuple(row) for row in rows])
 
 
-async def are_waiting(read: Reader) -> bool:
-    """There are events to be sorted."""
-    return await read.one("SELECT 1 FROM outbox LIMIT 1") is not None
-
-
 async def waiting(read: Reader, limit: int) -> list[OutboxRow]:
-    """Events to be sorted, the oldest first."""
+    """Events that wait, the oldest first."""
     rows = await read.all(f"SELECT {columns(OutboxRow)} FROM outbox ORDER BY event_id LIMIT $1", limit)
     return [OutboxRow(*row) for row in rows]
 
 
-async def sorted_out(tx: Tx, rows: Sequence[OutboxRow]) -> None:
-    await tx.many(
-        "DELETE FROM outbox WHERE event_id = $1",
-        [(row.event_id,) for row in rows],
-    )
+async def still_waiting(read: Reader, event_ids: Sequence[str]) -> set[str]:
+    """Which of these events wait."""
+    where = Where()
+    where.any_of("event_id", event_ids)
+    return {row[0] for row in await read.all(f"SELECT event_id FROM outbox WHERE {where}", *where.args)}
+
+
+async def take_out(tx: Tx, event_ids: Sequence[str]) -> None:
+    await tx.many("DELETE FROM outbox WHERE event_id = $1", [(event_id,) for event_id in event_ids])
 
 
 async def add_many(tx: Tx, rows: Sequence[DeliveryRow]) -> None:
@@ -156,8 +155,9 @@ async def forget(tx: Tx, workspace_id: str, webhook_id: str, after: str, before:
     if not rows:
         return None
     await tx.run(
-        f"DELETE FROM deliveries WHERE {of_it} AND delivery_id <= $4 AND created_at < $5 AND (state <> 'due' OR EXISTS ("
-        "SELECT 1 FROM webhooks w WHERE w.workspace_id = $1 AND w.webhook_id = $2 AND w.disabled_at IS NOT NULL))",
+        f"DELETE FROM deliveries WHERE {of_it} AND delivery_id <= $4 AND created_at < $5 AND (state <> 'due' OR "
+        "EXISTS (SELECT 1 FROM webhooks w WHERE w.workspace_id = $1 AND w.webhook_id = $2 "
+        "AND w.disabled_at IS NOT NULL))",
         *(*key, rows[-1][0], before),
     )
     return str(rows[-1][0]) if rows[-1][1] < before else None

@@ -1,39 +1,40 @@
-"""Sorts events into deliveries, one for each webhook that wants them.
+"""Takes events out of the outbox, to be delivered to each webhook that wants them.
 
 Which rows: the outbox, written with each event of a workspace that has webhooks. Woken by the bell of that name and a
-poll. If it dies half way: a part is sorted in one transaction, or not at all. One process does it (see 0007).
+poll. The rows stay until the deliveries are stored (`work.ledger`): if it dies half way, the events are still there,
+and what had been sent is sent again. One process does it (see 0007).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from doorward.core import events, webhooks
 from doorward.core.context import Core
 from doorward.store import deliveries
-from doorward.store.deliveries import DeliveryRow
+from doorward.work.deliver import Deliverer
 
 log = structlog.get_logger()
 
-PART = 500
 POLL_S = 5.0
 GATHER_S = 0.002
-"""After a nudge: what happens together is sorted together."""
+"""After a nudge: what happens together is sent together."""
 
 
-async def run(core: Core, take: Callable[[Sequence[DeliveryRow], int], Awaitable[None]]) -> None:
-    """Until cancelled. `take`: whoever sends, and would find them without being told; it is also told the era of
-    `core.sending` in which they were made."""
-    bell = core.wake.bell(events.OUTBOX)
+async def run(core: Core, deliverer: Deliverer) -> None:
+    """Until cancelled."""
+    bell, under_way = core.wake.bell(events.OUTBOX), deliverer.ledger.parcels
     while True:
+        most = await deliverer.ledger.room()
         bell.clear()  # before looking
         try:
-            if await deliveries.are_waiting(core.db.read):
-                era = core.sending.era  # before they are made
-                await take(await core.db.write(webhooks.sort, core, PART), era)
+            known = set(under_way)  # before looking: what is stored meanwhile is none that is new
+            era = core.sending.era
+            found = await deliveries.waiting(core.db.read, most + len(known))
+            if waiting := [one for one in found if one.event_id not in known][:most]:
+                await deliverer.tell(waiting, await webhooks.first(core.db.read, core, waiting), era)
                 continue
         except Exception:
-            log.exception("sorting events failed")
+            log.exception("looking for events failed")
         if await core.clock.wait(bell, POLL_S):
             await asyncio.sleep(GATHER_S)
