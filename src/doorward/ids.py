@@ -17,21 +17,25 @@ from dataclasses import dataclass
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 # Ids must differ, not be secret: nothing is reached by knowing one.
-_random = random.Random(secrets.randbits(256))  # noqa: S311
+_random = random.Random(secrets.randbits(256)).getrandbits  # noqa: S311
 _lock = threading.Lock()
-_last = 0
+_MOST = 0xFFF
+_at, _count, _begins = 0, _MOST, ""
 
 
 def new_id() -> str:
     """A UUID greater than every one this process made before."""
-    global _last
+    global _at, _count, _begins
     with _lock:
         # 48 bits of milliseconds and 12 bits that count within one: never the same twice, never backwards.
-        _last = max(_last + 1, (time.time_ns() // 1_000_000) << 12)
-        stamp, count = _last >> 12, _last & 0xFFF
-    value = (stamp << 80) | (0x7 << 76) | (count << 64) | (0b10 << 62) | _random.getrandbits(62)
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        now = time.time_ns() // 1_000_000
+        if now > _at or _count == _MOST:
+            _at, _count = max(now, _at + 1), 0
+            _begins = f"{_at >> 16:08x}-{_at & 0xFFFF:04x}-7"
+        else:
+            _count += 1
+        begins, count = _begins, _count
+    return "%s%03x-%04x-%012x" % (begins, count, 0x8000 | _random(14), _random(48))  # noqa: UP031 - it is the quickest
 
 
 _requests = itertools.count(1)

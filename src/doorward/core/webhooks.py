@@ -193,19 +193,18 @@ def _listening(rows: Sequence[WebhookRow]) -> _Listening:
 _decode_types = msgspec.json.Decoder(list[str]).decode
 
 
-async def first(read: Reader, core: Core, waiting: Sequence[OutboxRow]) -> list[DeliveryRow]:
-    """One delivery for each webhook that wants an event, in the order of the events. They are not stored."""
-    now = core.clock.now()
+async def wanted_by(read: Reader, waiting: Sequence[OutboxRow]) -> list[tuple[OutboxRow, list[WebhookRow]]]:
+    """Events, and the webhooks that want each."""
     listening = _listening(await webhooks.of_workspaces(read, {one.workspace_id for one in waiting}))
-    return [
-        _delivery(one, row, now)
-        for one in waiting
-        for row, wanted in listening.get(one.workspace_id, ())
-        if ALL in wanted or one.event_type in wanted
-    ]
+    return [(one, [row for row, types in listening.get(one.workspace_id, ()) if _wants(types, one)]) for one in waiting]
 
 
-def _delivery(event: OutboxRow, webhook: WebhookRow, now: int) -> DeliveryRow:
+def _wants(types: set[str], event: OutboxRow) -> bool:
+    return ALL in types or event.event_type in types
+
+
+def delivery(event: OutboxRow, webhook: WebhookRow, now: int) -> DeliveryRow:
+    """One that is due, and is not stored."""
     return DeliveryRow(
         workspace_id=event.workspace_id,
         webhook_id=webhook.webhook_id,
@@ -234,11 +233,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Told:
-    """An event that waits in the outbox, and the first tries of its deliveries."""
+    """An event that waits in the outbox, and the first tries of its deliveries that have begun."""
 
     event: OutboxRow
     tries: dict[str, tuple[DeliveryRow, Outcome | None]]
-    """By webhook. None: it has not begun, or has not come back."""
+    """By webhook. None: it has not come back."""
 
 
 @dataclass(frozen=True)
@@ -317,17 +316,17 @@ async def _store_told(
     for one in told:
         if one.event.event_id not in waiting:
             continue
-        for webhook, wanted in listening.get(one.event.workspace_id, ()):
-            row, outcome = one.tries.get(webhook.webhook_id, (None, None))
-            is_wanted = ALL in wanted or one.event.event_type in wanted
-            if row is None and is_wanted:
-                row = _delivery(one.event, webhook, now)
-            if row is None:
+        for webhook, types in listening.get(one.event.workspace_id, ()):
+            is_wanted = _wants(types, one.event)
+            if (found := one.tries.get(webhook.webhook_id)) is None:
+                if is_wanted:
+                    made.append(delivery(one.event, webhook, now))
                 continue
+            row, outcome = found
             if outcome is not None:
                 row = after(core, row, outcome)
                 outcomes.setdefault(webhook.webhook_id, []).append(outcome)
-            if row.state == "due" and not is_wanted:
+            if row.state == "due" and not is_wanted:  # any more
                 row = msgspec.structs.replace(row, state="given_up")
             made.append(row)
     if made:
@@ -338,6 +337,8 @@ async def _store_told(
 
 async def _note_failures(tx: Tx, core: Core, row: WebhookRow, outcomes: Sequence[Outcome]) -> WebhookRow:
     """Since when a webhook has been failing; if it still fails days later it is disabled. The webhook as it now is."""
+    if row.failing_since is None and all(one.error is None for one in outcomes):
+        return row
     days, failing_since, disabled_at = core.config.webhook_disable_after, row.failing_since, row.disabled_at
     for outcome in (came := sorted(outcomes, key=lambda one: one.at + one.took_ms)):
         failing_since = None if outcome.error is None else failing_since or outcome.at

@@ -79,28 +79,32 @@ class Deliverer:
                 log.exception("delivering failed")
             await core.clock.wait(bell, pause)
 
-    async def tell(self, waiting: Sequence[OutboxRow], rows: Sequence[DeliveryRow], era: int) -> None:
-        """Events that wait in the outbox, and their deliveries, as they would have been made in that era: try those
-        that may be sent at once."""
-        texts = [await self._text(row) for row in rows]
-        now, is_current = asyncio.get_running_loop().time(), era == self._core.sending.era
-        parcels = {one.event_id: Parcel(one, now + LATE_S) for one in waiting}
-        for row, text in zip(rows, texts, strict=True):
-            lane, parcel = self._lane(row), parcels[row.event_id]
-            first = First(parcel, lane, row, text, era)
-            parcel.firsts.append(first)
-            if is_current and lane.has_room(now):
-                parcel.open.add(first)
-                lane.firsts.append(first)
-                lane.wake.set()
-            else:
-                first.give_back()
-        self.ledger.put(list(parcels.values()))
+    async def tell(self, waiting: Sequence[tuple[OutboxRow, list[WebhookRow]]], era: int) -> None:
+        """Events that wait in the outbox, and the webhooks that want each, as they were in that era: make the first
+        tries that may be made at once."""
+        texts = [await self._text(event) for event, _ in waiting]
+        now, at = asyncio.get_running_loop().time(), self._core.clock.now()
+        is_current = era == self._core.sending.era
+        parcels = []
+        for (event, receivers), text in zip(waiting, texts, strict=True):
+            parcels.append(parcel := Parcel(event, now + LATE_S))
+            for webhook in receivers:
+                lane = self._lane(webhook)
+                if is_current and lane.has_room(now):
+                    lane.put(First(parcel, lane, webhooks.delivery(event, webhook, at), text, era))
+                else:
+                    parcel.store_for(lane)
+        self.ledger.put(parcels)
 
     async def _take(self, rows: Sequence[DeliveryRow], era: int) -> None:
         """Deliveries that were stored just now, in the order of their events: sent without being looked for, unless
         the era in which they were made has passed."""
-        texts = [await self._text(row) for row in rows]
+        try:
+            texts = [await self._text(row) for row in rows]
+        except Exception:
+            log.exception("reading events failed")
+            era = NONE
+            texts = [""] * len(rows)
         for row, text in zip(rows, texts, strict=True):
             lane = self._lane(row)
             if era == self._core.sending.era:
@@ -108,7 +112,7 @@ class Deliverer:
             else:
                 lane.look()
 
-    def _lane(self, row: DeliveryRow) -> Lane:
+    def _lane(self, row: DeliveryRow | WebhookRow) -> Lane:
         """The one of its webhook, at work."""
         if row.webhook_id not in self._busy:
             self._begin(row.workspace_id, row.webhook_id)
@@ -198,7 +202,7 @@ class Deliverer:
         finally:
             lane.is_looking = False
 
-    async def _text(self, row: DeliveryRow) -> str:
+    async def _text(self, row: DeliveryRow | OutboxRow) -> str:
         """An event as it is sent; "": it is not there any more. Several webhooks are sent the same."""
         text = self._texts.get(row.event_id)
         if text is None:
@@ -222,6 +226,8 @@ class Deliverer:
                 lane.failures = 0 if error is None else lane.failures + 1
                 took_ms = round((core.clock.monotonic() - began) * 1000)
                 outcome = Outcome(at, took_ms, status, error)
+            if first is not None and first.is_sealed:
+                lane.late -= 1
             if first is not None and not first.is_sealed:
                 first.land(outcome)
                 if first.parcel.is_whole:

@@ -8,6 +8,7 @@ delivery that is older is being stored, so that a webhook that is well gets ever
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from doorward.core.webhooks import Outcome
@@ -39,32 +40,27 @@ class First:
     text: str
     era: int
     """In which it was thought of."""
-    is_begun: bool = False
     is_sealed: bool = False
     """Its delivery is stored, or about to be, without what came of this."""
     outcome: Outcome | None = None
 
     def give_back(self) -> None:
-        """It does not begin: its delivery is stored as one that is due, and what is younger waits for that."""
-        self.lane.being_stored += 1
+        """It does not begin."""
         self.parcel.open.discard(self)
+        self.parcel.store_for(self.lane)
+
+    def begin(self) -> None:
+        self.parcel.begun.append(self)
 
     def land(self, outcome: Outcome | None) -> None:
         """It has come back. None: it did not begin after all."""
         if outcome is None:
-            self.is_begun = False
             self.lane.known.discard(self.row.delivery_id)
+            self.parcel.begun.remove(self)
             self.give_back()
-            return
-        self.outcome = outcome
-        self.parcel.open.discard(self)
-
-    def end(self) -> None:
-        """Its delivery is stored."""
-        if self.outcome is not None:
-            self.lane.known.discard(self.row.delivery_id)
-        elif not self.is_begun:
-            self.lane.being_stored -= 1
+        else:
+            self.outcome = outcome
+            self.parcel.open.discard(self)
 
 
 @dataclass(eq=False, slots=True)
@@ -74,9 +70,17 @@ class Parcel:
     event: OutboxRow
     late_at: float
     """When it is stored, whatever has come back."""
-    firsts: list[First] = field(default_factory=list)
     open: set[First] = field(default_factory=set)
     """Those that have not come back."""
+    begun: list[First] = field(default_factory=list)
+    """Those that have begun, and may have come back."""
+    untried: list["Lane"] = field(default_factory=list)
+    """Where its deliveries are sent only when they are stored."""
+
+    def store_for(self, lane: "Lane") -> None:
+        """No first try is made there. What is younger waits until the delivery is stored."""
+        lane.being_stored += 1
+        self.untried.append(lane)
 
     @property
     def is_whole(self) -> bool:
@@ -92,9 +96,21 @@ class Parcel:
         for first in list(self.open):
             first.is_sealed = True
             first.lane.slow_until = now + SLOW_S
-            if not first.is_begun:
+            if first in first.lane.firsts:
                 first.lane.firsts.remove(first)
                 first.give_back()
+            else:
+                first.lane.late += 1
+
+    def end(self) -> Iterator["Lane"]:
+        """It is stored. Lanes for which that means anything."""
+        for first in self.begun:
+            if first.outcome is not None:
+                first.lane.known.discard(first.row.delivery_id)
+                yield first.lane
+        for lane in self.untried:
+            lane.being_stored -= 1
+            yield lane
 
 
 @dataclass(eq=False)
@@ -125,13 +141,21 @@ class Lane:
     fetched: set[str] = field(default_factory=set)
     """What was fetched the last time."""
     slow_until: float = 0.0
+    late: int = 0
+    """First tries that have not come back and were stored without."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Something has landed, was written down, or may be due."""
 
     def has_room(self, now: float) -> bool:
         """A first try would be made at once, or nearly so."""
         backlog = len(self.ahead) + len(self.firsts)
-        return not self.failures and backlog < UNWRITTEN and now >= self.slow_until
+        return not self.failures and not self.late and backlog < UNWRITTEN and now >= self.slow_until
+
+    def put(self, first: First) -> None:
+        """A first try that may be made."""
+        first.parcel.open.add(first)
+        self.firsts.append(first)
+        self.wake.set()
 
     def take(self, row: DeliveryRow, text: str) -> None:
         """A delivery that was stored just now. It stands last in line: where others that are due have not been fetched
@@ -175,7 +199,7 @@ class Lane:
         if self.ahead:
             return (*self.ahead.popleft(), None)
         first = self.firsts.popleft()
-        first.is_begun = True
+        first.begin()
         return (first.row, first.text, first)
 
     @property

@@ -105,16 +105,14 @@ class Ledger:
                 log.exception("what came of deliveries was not written down: it is tried again")
             if await self._core.clock.wait(self._ending, AGAIN_S):
                 return False
-        flying = {first.row.delivery_id for parcel in parcels for first in parcel.firsts if first.is_begun}
+        flying = {first.row.delivery_id for parcel in parcels for first in parcel.begun}
         await self._take([row for row in stored.made if row.state == "due" and row.delivery_id not in flying], era)
         lanes = {one.lane for one in landed}
         for one in landed:
             one.lane.known.discard(one.row.delivery_id)
         for parcel in parcels:
             del self.parcels[parcel.event.event_id]
-            for first in parcel.firsts:
-                lanes.add(first.lane)
-                first.end()
+            lanes.update(parcel.end())
         self._has_room.set()
         for lane in lanes:
             lane.webhook = stored.now_are.get(lane.webhook_id)
@@ -127,8 +125,7 @@ class Ledger:
 
 
 def _told(parcel: Parcel) -> Told:
-    begun = [first for first in parcel.firsts if first.is_begun]
-    return Told(parcel.event, {first.row.webhook_id: (first.row, first.outcome) for first in begun})
+    return Told(parcel.event, {first.row.webhook_id: (first.row, first.outcome) for first in parcel.begun})
 
 
 def _outcomes(told: Sequence[Told], found: Sequence[tuple[DeliveryRow, Outcome]]) -> Iterator[Outcome]:

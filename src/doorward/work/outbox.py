@@ -32,7 +32,7 @@ async def run(core: Core, deliverer: Deliverer) -> None:
             era = core.sending.era
             found = await deliveries.waiting(core.db.read, most + len(known))
             if waiting := [one for one in found if one.event_id not in known][:most]:
-                await deliverer.tell(waiting, await webhooks.first(core.db.read, core, waiting), era)
+                await deliverer.tell(await webhooks.wanted_by(core.db.read, waiting), era)
                 continue
         except Exception:
             log.exception("looking for events failed")
