@@ -33,6 +33,7 @@ from doorward.demo import Browser, Server, clean_environment  # noqa: E402
 
 RENAMED = "device.name_changed"
 WELL, FAILING = 7, 3
+CALLERS = 32
 PATIENCE_S = 120
 
 
@@ -116,7 +117,7 @@ def measure(figures: Figures, seconds: float) -> None:
             result: list[load.Result] = []
             path = f"{server.url}/devices/update"
             work = threading.Thread(
-                target=lambda: result.append(load.run(path, key, bodies, connections=16, seconds=seconds))
+                target=lambda: result.append(load.run(path, key, bodies, connections=CALLERS, seconds=seconds))
             )
             work.start()
             work.join()
@@ -137,6 +138,7 @@ def measure(figures: Figures, seconds: float) -> None:
                 "arrived": arrived,
                 "wanted": made * WELL,
                 "arrived_per_s": arrived / (last - began),
+                "delivered_per_s": arrived / WELL / (last - began),
                 "behind_s": max(0.0, last - began - loaded_s),
                 "cpu": (cpu_s(server.process.pid) - used) / (time.time() - began),
             }
@@ -162,10 +164,10 @@ def _told(call: Any, device_id: str) -> dict[str, float]:
 
 def rows(f: Figures) -> list[Row]:
     how = f"p50 {f['steady_p50_ms']:.1f}"
-    storm = f"as many events as 16 callers make, {WELL + FAILING} webhooks, {FAILING} of them fail"
+    storm = f"as many events as {CALLERS} callers make, {WELL + FAILING} webhooks, {FAILING} of them fail"
     return [
         Row("50 events a second, one webhook: event to received, p99", f["steady_p99_ms"], "ms", 100, True, how),
-        Row(f"{storm}: events", f["made_per_s"], "/s", 1_000, False, f"{f['arrived_per_s']:,.0f} arrived/s"),
+        Row(f"{storm}: events delivered", f["delivered_per_s"], "/s", 1_000, False, f"{f['made_per_s']:,.0f} made/s"),
         Row("… behind when the last event was made", f["behind_s"], "s", None, True, f"{f['cpu']:.2f} of a core"),
         Row("… not arrived at those that are well", f["wanted"] - f["arrived"], "", 0, True, f"of {f['wanted']:,.0f}"),
     ]

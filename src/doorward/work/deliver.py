@@ -27,7 +27,7 @@ from doorward.store import events as event_store
 from doorward.store import webhooks as store
 from doorward.store.deliveries import DeliveryRow, OutboxRow
 from doorward.store.webhooks import WebhookRow
-from doorward.work.lane import NONE, PART, UNWRITTEN, First, Lane, Parcel
+from doorward.work.lane import LATE_S, NONE, PART, UNWRITTEN, First, Lane, Parcel
 from doorward.work.ledger import Landed, Ledger
 from doorward.work.post import UNWANTED, Letter
 from doorward.work.posting import Posting
@@ -38,8 +38,6 @@ POLL_S = 5.0
 DRAIN_S = 3.0
 AT_ONCE = 256
 """Requests to all of them."""
-LATE_S = 0.05
-"""Then an event is stored, whatever has come of its first tries."""
 TEXTS = 2_000
 """Events that are kept ready to be sent to several webhooks."""
 
@@ -121,12 +119,14 @@ class Deliverer:
     def _begin(self, workspace_id: str, webhook_id: str) -> None:
         self._lanes.setdefault(webhook_id, Lane(webhook_id)).look()
         task = self._busy[webhook_id] = asyncio.ensure_future(self._serve(workspace_id, webhook_id))
-        task.add_done_callback(lambda _: self._served(webhook_id))
+        task.add_done_callback(lambda _: self._served(workspace_id, webhook_id))
 
-    def _served(self, webhook_id: str) -> None:
+    def _served(self, workspace_id: str, webhook_id: str) -> None:
         self._busy.pop(webhook_id, None)
         lane = self._lanes[webhook_id]
-        if lane.receiver is None and lane.is_quiet:
+        if lane.firsts and not self._ending.is_set():
+            self._begin(workspace_id, webhook_id)
+        elif lane.receiver is None and lane.is_quiet:
             del self._lanes[webhook_id]
         self._core.wake.ring(webhooks.BELL)  # something may have come in the last moment
 
@@ -194,8 +194,9 @@ class Deliverer:
     async def _look_ahead(self, workspace_id: str, webhook_id: str, lane: Lane) -> None:
         """Fetch what is due, with its text."""
         core, lane.may_be_more, lane.is_looking = self._core, False, True
+        known = set(lane.known)  # before looking: what is written down meanwhile may be read as it was before
         try:
-            rows = await deliveries.due(core.db.read, workspace_id, webhook_id, core.clock.now(), PART, lane.known)
+            rows = await deliveries.due(core.db.read, workspace_id, webhook_id, core.clock.now(), PART, known)
             lane.fetched = {row.delivery_id for row in rows}
             lane.may_be_more |= len(rows) == PART
             lane.ahead.extend([(row, await self._text(row)) for row in rows])

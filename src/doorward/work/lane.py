@@ -22,8 +22,10 @@ PART = 200
 NARROW_AFTER = 5
 """Failures in a row."""
 PAUSE_S, LONGEST_S = 0.05, 10.0
-UNWRITTEN = 128
+UNWRITTEN = 512
 """Deliveries to one webhook that are on their way or not written down yet, and events that are not stored."""
+LATE_S = 0.5
+"""Then an event is stored, whatever has come of its first tries."""
 SLOW_S = 1.0
 """That a webhook gets no firsts when one has come too late to be stored with what came of it."""
 NONE = -1

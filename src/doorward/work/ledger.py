@@ -16,12 +16,14 @@ from doorward.core import webhooks
 from doorward.core.context import Core
 from doorward.core.webhooks import Outcome, Told
 from doorward.store.deliveries import DeliveryRow
-from doorward.work.lane import NONE, UNWRITTEN, Lane, Parcel
+from doorward.work.lane import LATE_S, NONE, UNWRITTEN, Lane, Parcel
 
 log = structlog.get_logger()
 
-GATHER_S = 0.003
+GATHER_S = 0.01
 """What lands together is written down together."""
+AT_ONCE = 160
+"""Events of which first tries are made."""
 AGAIN_S = 1.0
 """After the store has taken nothing."""
 
@@ -57,6 +59,7 @@ class Ledger:
         if any(not one.open for one in parcels):
             self.nudge()
         if any(one.open for one in parcels):
+            self._loop.call_at(parcels[0].late_at - LATE_S / 2, self._has_room.set)
             self._loop.call_at(parcels[0].late_at, self.nudge)
 
     def note(self, landed: Landed) -> None:
@@ -69,10 +72,16 @@ class Ledger:
 
     async def room(self) -> int:
         """How many more parcels may be put. Waits until there may be any."""
-        while len(self.parcels) >= UNWRITTEN:
+        while (room := self._most() - len(self.parcels)) <= 0:
             self._has_room.clear()
             await self._has_room.wait()
-        return UNWRITTEN - len(self.parcels)
+        return room
+
+    def _most(self) -> int:
+        """Parcels at a time: few, so that none is late only because there are many, unless one is held up."""
+        oldest = next(iter(self.parcels.values()), None)
+        is_held_up = oldest is not None and oldest.late_at - self._loop.time() <= LATE_S / 2
+        return UNWRITTEN if is_held_up else AT_ONCE
 
     async def run(self) -> None:
         """Until cancelled."""

@@ -30,8 +30,7 @@ async def run(core: Core, deliverer: Deliverer) -> None:
         try:
             known = set(under_way)  # before looking: what is stored meanwhile is none that is new
             era = core.sending.era
-            found = await deliveries.waiting(core.db.read, most + len(known))
-            if waiting := [one for one in found if one.event_id not in known][:most]:
+            if waiting := await deliveries.waiting(core.db.read, most + len(known), known):
                 await deliverer.tell(await webhooks.wanted_by(core.db.read, waiting), era)
                 continue
         except Exception:
