@@ -11,6 +11,7 @@ import json
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,13 @@ from bench.run import Row, say  # noqa: E402
 from bench.scale import Figures, percentile, report  # noqa: E402
 from bench.site import Failed, cpu_s  # noqa: E402
 from doorward.demo import Browser, Server, clean_environment  # noqa: E402
+from doorward.ids import new_id  # noqa: E402
 
 RENAMED = "device.name_changed"
 WELL, FAILING = 7, 3
 CALLERS = 32
 PATIENCE_S = 120
+ENV = {"DOORWARD_WEBHOOK_ALLOW": "127.0.0.0/8", "DOORWARD_RATE_LIMITS": "off", "DOORWARD_WEBHOOK_TIMEOUT": "5"}
 
 
 class Receivers:
@@ -72,22 +75,11 @@ def measure(figures: Figures, seconds: float) -> None:
     """One webhook and a steady trickle; then as many events as the API makes, for ten webhooks of which three fail."""
     folder = Path(tempfile.mkdtemp(prefix="doorward-bench-"))
     receivers = Receivers(WELL)
-    env = {"DOORWARD_WEBHOOK_ALLOW": "127.0.0.0/8", "DOORWARD_RATE_LIMITS": "off", "DOORWARD_WEBHOOK_TIMEOUT": "5"}
     try:
-        with Server(folder / "hooks", env=env) as server, silent() as deaf:
+        with Server(folder / "hooks", env=ENV) as server, silent() as deaf:
             key = server.api_key()
-
-            def call(path: str, **body: Any) -> dict[str, Any]:
-                text = json.dumps(body).encode()
-                headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-                request = urllib.request.Request(server.url + path, text, headers, method="POST")
-                with urllib.request.urlopen(request, timeout=60) as reply:
-                    answer: dict[str, Any] = json.load(reply)
-                    return answer
-
-            view = call("/connect_webviews/create", accepted_providers=["my_2n"])["connect_webview"]
-            Browser(email="jane@example.com").walk(view["url"])
-            device_id = call("/devices/list")["devices"][0]["device_id"]
+            call = _caller(server, key)
+            device_id = _connect(call)
 
             def hook(port: int) -> None:
                 call("/webhooks/create", url=f"http://127.0.0.1:{port}/", event_types=[RENAMED])
@@ -147,6 +139,76 @@ def measure(figures: Figures, seconds: float) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def measure_backlog(figures: Figures, count: int) -> None:
+    """What webhooks cost alone: events that waited while the server was away, for ten webhooks of which three fail."""
+    folder = Path(tempfile.mkdtemp(prefix="doorward-bench-"))
+    receivers = Receivers(WELL)
+    try:
+        with silent() as deaf:
+            with Server(folder / "hooks", env=ENV) as server:
+                call = _caller(server, server.api_key())
+                device_id = _connect(call)
+                for port in (*receivers.ports, deaf, 1, 9):
+                    call("/webhooks/create", url=f"http://127.0.0.1:{port}/", event_types=[RENAMED])
+                call("/devices/update", device_id=device_id, name="Renamed")
+                time.sleep(6)  # until the one that never answers has failed
+            receivers.taken()
+            _let_wait(folder / "hooks" / "doorward.db", count)
+            with Server(folder / "hooks", env=ENV):
+                times: list[float] = []
+                quiet_since = time.time()
+                while len(times) < count * WELL and time.time() - quiet_since < 10:
+                    time.sleep(0.25)
+                    new = [at for events in receivers.taken().values() for _, at in events]
+                    if new:
+                        quiet_since = time.time()
+                    times += new
+    finally:
+        receivers.close()
+        shutil.rmtree(folder, ignore_errors=True)
+    if len(times) != count * WELL:
+        raise Failed(f"{len(times)} of {count * WELL} arrived")
+    figures["backlog_per_s"] = count / (max(times) - min(times))
+
+
+def _let_wait(database: Path, count: int) -> None:
+    """Put copies of the newest rename into the outbox of a server that does not run."""
+    with closing(sqlite3.connect(database)) as con, con:
+        con.row_factory = sqlite3.Row
+        rows = con.execute("SELECT * FROM events WHERE event_type = ? ORDER BY event_id DESC LIMIT 1", (RENAMED,))
+        event = dict(rows.fetchone())
+        copies = []
+        for _ in range(count):
+            event_id = new_id()
+            body = event["body_json"].replace(event["event_id"], event_id)
+            copies.append({**event, "event_id": event_id, "body_json": body})
+        marks = ", ".join(f":{name}" for name in event)
+        con.executemany(f"INSERT INTO events ({', '.join(event)}) VALUES ({marks})", copies)
+        columns = "workspace_id, event_id, event_type"
+        con.executemany(f"INSERT INTO outbox ({columns}) VALUES (:workspace_id, :event_id, :event_type)", copies)
+
+
+def _caller(server: Server, key: str) -> Any:
+    """Calls the API."""
+
+    def call(path: str, **body: Any) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        request = urllib.request.Request(server.url + path, json.dumps(body).encode(), headers, method="POST")
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            answer: dict[str, Any] = json.load(reply)
+            return answer
+
+    return call
+
+
+def _connect(call: Any) -> str:
+    """A sandbox account. A device of it."""
+    view = call("/connect_webviews/create", accepted_providers=["my_2n"])["connect_webview"]
+    Browser(email="jane@example.com").walk(view["url"])
+    device_id: str = call("/devices/list")["devices"][0]["device_id"]
+    return device_id
+
+
 def _told(call: Any, device_id: str) -> dict[str, float]:
     """Event id → when it happened."""
     from datetime import datetime
@@ -164,12 +226,21 @@ def _told(call: Any, device_id: str) -> dict[str, float]:
 
 def rows(f: Figures) -> list[Row]:
     how = f"p50 {f['steady_p50_ms']:.1f}"
-    storm = f"as many events as {CALLERS} callers make, {WELL + FAILING} webhooks, {FAILING} of them fail"
+    ten = f"{WELL + FAILING} webhooks, {FAILING} of them fail"
+    storm = f"as many events as {CALLERS} callers make, {ten}"
     return [
         Row("50 events a second, one webhook: event to received, p99", f["steady_p99_ms"], "ms", 100, True, how),
         Row(f"{storm}: events delivered", f["delivered_per_s"], "/s", 1_000, False, f"{f['made_per_s']:,.0f} made/s"),
         Row("… behind when the last event was made", f["behind_s"], "s", None, True, f"{f['cpu']:.2f} of a core"),
         Row("… not arrived at those that are well", f["wanted"] - f["arrived"], "", 0, True, f"of {f['wanted']:,.0f}"),
+        Row(
+            f"events that waited while the server was away, {ten}",
+            f["backlog_per_s"],
+            "/s",
+            1_000,
+            False,
+            "no caller beside",
+        ),
     ]
 
 
@@ -187,6 +258,7 @@ def main() -> int:
     say("Measuring webhooks")
     try:
         measure(figures, 2.0 if given.quick else 10.0)
+        measure_backlog(figures, 3_000 if given.quick else 20_000)
     except Failed as exc:
         say(f"  it did not work: {exc}")
         return 1

@@ -23,7 +23,7 @@ from doorward.clock import Clock, ManualClock
 from doorward.core import events
 from doorward.networks import RECEIVERS_SETTING, Networks, Receivers
 from doorward.providers.my_2n.emulator import tls
-from doorward.store import devices
+from doorward.store import deliveries, devices
 from doorward.store.db import Tx
 from doorward.wire.events.device import DeviceNameChanged
 from doorward.wire.time import parse
@@ -641,6 +641,43 @@ async def test_more_than_is_kept_ready_comes_once_each_and_in_order(tmp_path: Pa
             numbers = [int(one.event["device_name"].split()[1]) for one in there.received]
             assert sorted(numbers) == list(range(at))
             assert max(abs(n - place) for place, n in enumerate(numbers)) <= 2 * WIDTH
+
+
+async def test_nothing_is_sent_again_because_the_store_takes_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path, None, **HERE) as world, receiver(gate=asyncio.Event()) as there:
+        assert there.gate is not None
+        await world.connect()
+        webhook = await hook(world, there, "device.name_changed")
+        await happen(world)
+        await until(lambda: there.received)
+        store: Any = world.core.db
+        store._writing.execute("PRAGMA query_only = ON")
+        there.gate.set()
+        await world.pass_time(5)
+        await world.settle(1.0)
+        assert (await log_of(world, webhook))["deliveries"] == []
+        store._writing.execute("PRAGMA query_only = OFF")
+        await world.eventually(lambda: is_state(world, webhook, "done"))
+        await world.pass_time(5)
+        assert len(there.received) == 1
+
+
+async def test_deliveries_are_forgotten_after_a_week_however_many(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url, **HERE) as world, receiver() as there:
+        await world.connect()
+        webhook = await hook(world, there, "device.name_changed")
+        for number in range(12):
+            await happen(world, f"Name {number}")
+        await until(lambda: settled(world, webhook))
+        key, now = (world.workspace.workspace_id, webhook["webhook_id"]), world.clock.now()
+        write = world.core.db.write
+        assert await write(deliveries.forget, *key, "", now, 5) is None, "they are younger"
+        assert len((await log_of(world, webhook))["deliveries"]) == 12
+        after, parts = "", 0
+        while (found := await write(deliveries.forget, *key, after, now + 1, 5)) is not None:
+            after, parts = found, parts + 1
+            assert len((await log_of(world, webhook))["deliveries"]) == max(0, 12 - 5 * parts)
+        assert parts == 3
 
 
 async def settled(world: World, webhook: Any) -> bool:
