@@ -205,7 +205,7 @@ def _wants(types: set[str], event: OutboxRow) -> bool:
     return ALL in types or event.event_type in types
 
 
-def delivery(event: OutboxRow, webhook: WebhookRow, now: int) -> DeliveryRow:
+def new_delivery(event: OutboxRow, webhook: WebhookRow, now: int) -> DeliveryRow:
     """One that is due, and is not stored."""
     return DeliveryRow(
         workspace_id=event.workspace_id,
@@ -321,7 +321,7 @@ async def _store_told(
             is_wanted = _wants(types, one.event)
             if (found := one.tries.get(webhook.webhook_id)) is None:
                 if is_wanted:
-                    made.append(delivery(one.event, webhook, now))
+                    made.append(new_delivery(one.event, webhook, now))
                 continue
             row, outcome = found
             if outcome is not None:

@@ -89,7 +89,7 @@ class Deliverer:
             for webhook in receivers:
                 lane = self._lane(webhook)
                 if is_current and lane.has_room(now):
-                    lane.put(First(parcel, lane, webhooks.delivery(event, webhook, at), text, era))
+                    lane.put(First(parcel, lane, webhooks.new_delivery(event, webhook, at), text, era))
                 else:
                     parcel.store_for(lane)
         self.ledger.put(parcels)

@@ -143,6 +143,7 @@ class Lane:
     fetched: set[str] = field(default_factory=set)
     """What was fetched the last time."""
     slow_until: float = 0.0
+    """No first tries before then."""
     late: int = 0
     """First tries that have not come back and were stored without."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
