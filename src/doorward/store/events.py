@@ -42,11 +42,13 @@ async def add(tx: Tx, rows: Sequence[EventRow]) -> None:
     await tx.many(insert("events", EventRow), [msgspec.structs.astuple(row) for row in rows])
 
 
-async def get(read: Reader, workspace_id: str, event_id: str) -> Body | None:
-    row = await read.one(
-        f"SELECT {columns(Body)} FROM events WHERE workspace_id = $1 AND event_id = $2", workspace_id, event_id
-    )
-    return Body(*row) if row else None
+async def bodies(read: Reader, workspace_id: str, event_ids: Sequence[str]) -> dict[str, Body]:
+    """Those of these events that are there, by id."""
+    where = Where()
+    where.add("workspace_id = {}", workspace_id)
+    where.any_of("event_id", event_ids)
+    rows = await read.all(f"SELECT event_id, {columns(Body)} FROM events WHERE {where}", *where.args)
+    return {row[0]: Body(*row[1:]) for row in rows}
 
 
 async def latest(read: Reader, where: Where) -> Body | None:

@@ -80,7 +80,7 @@ class Deliverer:
     async def tell(self, waiting: Sequence[tuple[OutboxRow, list[WebhookRow]]], era: int) -> None:
         """Events that wait in the outbox, and the webhooks that want each, as they were in that era: make the first
         tries that may be made at once."""
-        texts = [await self._text(event) for event, _ in waiting]
+        texts = await self._texts_of([event for event, _ in waiting])
         now, at = asyncio.get_running_loop().time(), self._core.clock.now()
         is_current = era == self._core.sending.era
         parcels = []
@@ -98,7 +98,7 @@ class Deliverer:
         """Deliveries that were stored just now, in the order of their events: sent without being looked for, unless
         the era in which they were made has passed."""
         try:
-            texts = [await self._text(row) for row in rows]
+            texts = await self._texts_of(rows)
         except Exception:
             log.exception("reading events failed")
             era = NONE
@@ -199,20 +199,27 @@ class Deliverer:
             rows = await deliveries.due(core.db.read, workspace_id, webhook_id, core.clock.now(), PART, known)
             lane.fetched = {row.delivery_id for row in rows}
             lane.may_be_more |= len(rows) == PART
-            lane.ahead.extend([(row, await self._text(row)) for row in rows])
+            lane.ahead.extend(zip(rows, await self._texts_of(rows), strict=True))
         finally:
             lane.is_looking = False
 
-    async def _text(self, row: DeliveryRow | OutboxRow) -> str:
-        """An event as it is sent; "": it is not there any more. Several webhooks are sent the same."""
-        text = self._texts.get(row.event_id)
-        if text is None:
-            found = await event_store.get(self._core.db.read, row.workspace_id, row.event_id)
-            text = "" if found is None else bytes(events.wire(self._core, found)).decode()
+    async def _texts_of(self, rows: Sequence[DeliveryRow | OutboxRow]) -> list[str]:
+        """Events as they are sent; "": one is not there any more. Several webhooks are sent the same."""
+        texts: dict[str, str] = {}
+        missing: dict[str, set[str]] = {}
+        for row in rows:
+            if (text := self._texts.get(row.event_id)) is not None:
+                texts[row.event_id] = text
+            else:
+                missing.setdefault(row.workspace_id, set()).add(row.event_id)
+        for workspace_id, event_ids in missing.items():
+            found = await event_store.bodies(self._core.db.read, workspace_id, sorted(event_ids))
+            texts |= {one: bytes(events.wire(self._core, body)).decode() for one, body in found.items()}
+        if missing:
             if len(self._texts) >= TEXTS:
                 self._texts.clear()
-            self._texts[row.event_id] = text
-        return text
+            self._texts |= texts
+        return [texts.get(row.event_id, "") for row in rows]
 
     def _send(self, lane: Lane, webhook: WebhookRow, row: DeliveryRow, text: str, first: First | None) -> None:
         """Begin one request. It lands in its lane."""
