@@ -15,7 +15,7 @@ from tests.support.server import serving
 
 from doorward.clock import ManualClock
 from doorward.ids import new_id
-from doorward.store import bookmarks, devices, due, migrate, webhooks
+from doorward.store import bookmarks, deliveries, devices, due, migrate, webhooks
 from doorward.store.db import Database, StoreBusy, StoreUnavailable, Tx
 from doorward.store.open import open_store
 
@@ -228,7 +228,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
         await db.close()
 
 
-async def test_a_secret_that_was_replaced_before_an_upgrade_still_signs(
+async def test_what_webhooks_had_before_an_upgrade_is_there_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     running: Cluster = request.getfixturevalue("postgres")
@@ -246,6 +246,12 @@ async def test_a_secret_that_was_replaced_before_an_upgrade_still_signs(
                     "old_secret_sealed, old_secret_until, created_at) VALUES ('w', $1, '', '[]', '', $2, $3, 0)",
                     *(webhook_id, old, until),
                 )
+            for number, state in ((2, "done"), (1, "due")):
+                await tx.run("INSERT INTO outbox VALUES ('w', $1, 'lock.locked')", f"event {number}")
+                await tx.run(
+                    "INSERT INTO deliveries VALUES ('w', 'a', $1, 'event 0', 'lock.locked', $2, 7, '[]', 5)",
+                    *(f"delivery {number}", state),
+                )
 
         await db.write(fill)
         await db.close()
@@ -253,6 +259,13 @@ async def test_a_secret_that_was_replaced_before_an_upgrade_still_signs(
         db = await open_store(tmp_path, url, clock=CLOCK)
         rows = await webhooks.of_workspace(db.read, "w")
         assert [row.old_secrets_json for row in rows] == ["[]", '[["1.c+/=",1790000000000]]']
+        waiting = await deliveries.waiting(db.read, 9)
+        assert [(one.event_id, one.event_type) for one in waiting] == [(f"event {n}", "lock.locked") for n in (1, 2)]
+        (due,) = await deliveries.due(db.read, "w", "a", 8, 9)
+        assert (due.delivery_id, due.event_id, due.due_at, due.created_at) == ("delivery 1", "event 0", 7, 5)
+        done = await deliveries.get(db.read, "w", "delivery 2")
+        assert done is not None
+        assert (done.state, done.earlier_tries) == ("done", 0)
         await db.close()
 
 
