@@ -295,7 +295,7 @@ async def store(tx: Tx, core: Core, told: Sequence[Told], found: Sequence[tuple[
     of = {one.event.workspace_id for one in told} | {delivery.workspace_id for delivery, _ in found}
     rows = await webhooks.of_workspaces(tx, of)
     outcomes: dict[str, list[Outcome]] = {}
-    made = await _store_told(tx, core, told, _listening(rows), outcomes)
+    made = await _store_told(tx, core, told, rows, outcomes)
     await deliveries.settle(tx, [(delivery, after(core, delivery, outcome)) for delivery, outcome in found])
     for delivery, outcome in found:
         outcomes.setdefault(delivery.webhook_id, []).append(outcome)
@@ -307,10 +307,11 @@ async def store(tx: Tx, core: Core, told: Sequence[Told], found: Sequence[tuple[
 
 
 async def _store_told(
-    tx: Tx, core: Core, told: Sequence[Told], listening: _Listening, outcomes: dict[str, list[Outcome]]
+    tx: Tx, core: Core, told: Sequence[Told], receivers: Sequence[WebhookRow], outcomes: dict[str, list[Outcome]]
 ) -> list[DeliveryRow]:
     if not told:
         return []
+    listening = _listening(receivers)
     # What was emptied meanwhile has taken its events along.
     waiting = await deliveries.still_waiting(tx, [one.event.event_id for one in told])
     now, made = core.clock.now(), []

@@ -149,11 +149,11 @@ async def forget(tx: Tx, workspace_id: str, webhook_id: str, after: str, before:
     that one. The last that was looked at; None: there are none, or the others are younger."""
     of_it = "workspace_id = $1 AND webhook_id = $2 AND delivery_id > $3"
     key = (workspace_id, webhook_id, after)
-    rows = await tx.all(
-        f"SELECT delivery_id, created_at FROM deliveries WHERE {of_it} ORDER BY delivery_id LIMIT $4", *key, most
-    )
-    if not rows:
+    oldest = f"SELECT delivery_id, created_at FROM deliveries WHERE {of_it} ORDER BY delivery_id LIMIT $4"
+    rows = await tx.all(oldest, *key, 1)
+    if not rows or rows[0][1] >= before:  # as nearly always
         return None
+    rows = await tx.all(oldest, *key, most)
     await tx.run(
         f"DELETE FROM deliveries WHERE {of_it} AND delivery_id <= $4 AND created_at < $5 AND (state <> 'due' OR "
         "EXISTS (SELECT 1 FROM webhooks w WHERE w.workspace_id = $1 AND w.webhook_id = $2 "

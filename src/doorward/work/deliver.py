@@ -6,9 +6,8 @@ yet, and `work.ledger` those it has just stored; the rest are found when the bel
 0007).
 
 Every webhook has a lane of its own, started when something is due there, ended when nothing is: so many requests at a
-time, begun in order. Where try after try fails, a lane
-narrows to one request at a time with growing pauses in between, so that a dead receiver costs next to nothing, and a
-receiver that is back is noticed soon.
+time, begun in order. Where try after try fails, a lane narrows to one request at a time with growing pauses in between,
+so that a dead receiver costs next to nothing, and a receiver that is back is noticed soon.
 
 What a lane has read is good for an era of `core.sending`. Before each request it is asked whether that has passed, and
 then all is read again: what was ended by a change that has been answered does not begin.

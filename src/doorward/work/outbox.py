@@ -32,6 +32,7 @@ async def run(core: Core, deliverer: Deliverer) -> None:
             era = core.sending.era
             if waiting := await deliveries.waiting(core.db.read, most + len(known), known):
                 await deliverer.tell(await webhooks.wanted_by(core.db.read, waiting), era)
+            if len(waiting) >= most:  # there may be more
                 continue
         except Exception:
             log.exception("looking for events failed")
