@@ -139,7 +139,10 @@ def test_what_is_looked_up_is_the_part_with_digits(text: str, part: str) -> None
 def test_a_text_has_all_runs_of_its_parts(text: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(text) - 3))
     part = text[at : data.draw(st.integers(at + 3, len(text)))]
-    assert {*search.runs("s", part), *search.runs("s", search.telling(part))} <= search.words("s", text, "[]")
+    asked = {*search.cover(part), *search.cover(search.telling(part))}
+    assert {"s" + run.hex() for run in asked} <= search.words("s", text, "[]")
+    long = [run for run in asked if len(run) == search.LONG]
+    assert {*search.numbers("s", long)} <= {*search.numbers("s", search.long_runs(text.encode()))}
 
 
 TEXTS = st.text("ab é", max_size=30) | st.text(max_size=12)

@@ -105,7 +105,7 @@ async def see(read: Reader, workspace_id: str, access_code_id: str) -> SeenCode 
 async def see_page(read: Reader, where: Where, limit: int) -> list[SeenCode]:
     """Columns in `where` carry the prefix `c.`."""
     rows = await read.all(
-        f"{_JOINED} WHERE {where} ORDER BY c.created_at, c.access_code_id LIMIT {where.bind(limit)}", *where.args
+        f"{_JOINED} WHERE {where} ORDER BY c.created_at, c.access_code_id LIMIT {limit:d}", *where.args
     )
     return [_seen(row) for row in rows]
 

@@ -105,7 +105,7 @@ async def list_page(read: Reader, where: Where, limit: int) -> list[GrantRow]:
     """Columns in `where` carry the prefix `g.`."""
     rows = await read.all(
         f"SELECT {columns(GrantRow, 'g.')} FROM access_grants g WHERE {where} "
-        f"ORDER BY g.created_at, g.access_grant_id LIMIT {where.bind(limit)}",
+        f"ORDER BY g.created_at, g.access_grant_id LIMIT {limit:d}",
         *where.args,
     )
     return [GrantRow(*row) for row in rows]
@@ -252,7 +252,7 @@ async def method_page(read: Reader, where: Where, limit: int) -> list[MethodRow]
     rows = await read.all(
         f"SELECT {columns(MethodRow, 'm.')} FROM access_methods m JOIN access_grants g "
         "ON g.workspace_id = m.workspace_id AND g.access_grant_id = m.access_grant_id "
-        f"WHERE {where} ORDER BY m.created_at, m.access_method_id LIMIT {where.bind(limit)}",
+        f"WHERE {where} ORDER BY m.created_at, m.access_method_id LIMIT {limit:d}",
         *where.args,
     )
     return [MethodRow(*row) for row in rows]

@@ -36,7 +36,7 @@ async def get(read: Reader, workspace_id: str, action_attempt_id: str) -> Attemp
 
 async def list_page(read: Reader, where: Where, limit: int) -> list[AttemptRow]:
     rows = await read.all(
-        f"{_SELECT} WHERE {where} ORDER BY created_at, action_attempt_id LIMIT {where.bind(limit)}", *where.args
+        f"{_SELECT} WHERE {where} ORDER BY created_at, action_attempt_id LIMIT {limit:d}", *where.args
     )
     return [AttemptRow(*row) for row in rows]
 

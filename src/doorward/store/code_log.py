@@ -28,8 +28,7 @@ async def newest(read: Reader, where: Where, limit: int, *, by: tuple[str, str])
     """The newest first, `by` their beginning or their end: instant and id."""
     at, entry_id = by
     rows = await read.all(
-        f"SELECT {columns(EntryRow)} FROM code_log WHERE {where} "
-        f"ORDER BY {at} DESC, {entry_id} DESC LIMIT {where.bind(limit)}",
+        f"SELECT {columns(EntryRow)} FROM code_log WHERE {where} ORDER BY {at} DESC, {entry_id} DESC LIMIT {limit:d}",
         *where.args,
     )
     return [EntryRow(*row) for row in rows]

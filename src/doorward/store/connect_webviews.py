@@ -54,7 +54,7 @@ async def find_anywhere(read: Reader, connect_webview_id: str) -> WebviewRow | N
 async def list_page(read: Reader, where: Where, limit: int) -> list[WebviewRow]:
     rows = await read.all(
         f"SELECT {columns(WebviewRow)} FROM {where.lead}connect_webviews WHERE {where} "
-        f"ORDER BY {where.order('created_at, connect_webview_id')} LIMIT {where.bind(limit)}",
+        f"ORDER BY {where.order('created_at, connect_webview_id')} LIMIT {limit:d}",
         *where.args,
     )
     return [WebviewRow(*row) for row in rows]

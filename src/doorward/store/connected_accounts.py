@@ -51,7 +51,7 @@ async def find(read: Reader, workspace_id: str, provider: str, identity_key: str
 async def list_page(read: Reader, where: Where, limit: int) -> list[AccountRow]:
     rows = await read.all(
         f"SELECT {columns(AccountRow)} FROM {where.lead}connected_accounts WHERE {where} "
-        f"ORDER BY {where.order('created_at, connected_account_id')} LIMIT {where.bind(limit)}",
+        f"ORDER BY {where.order('created_at, connected_account_id')} LIMIT {limit:d}",
         *where.args,
     )
     return [AccountRow(*row) for row in rows]

@@ -2,7 +2,8 @@
 
 SQL is written once, in the subset that SQLite and PostgreSQL share, with `$1`, `$2` … for values, integers for booleans
 and instants (milliseconds), and `= ANY($1)` for one of a list, which is one value. What differs is in `Dialect`. Rows
-come back as tuples in the order asked for; the query modules beside this one turn them into frozen structs.
+come back as tuples in the order asked for; the query modules beside this one turn them into frozen structs. The limit
+of a page stands in the SQL itself: where PostgreSQL does not know it, it plans for a tenth of all rows.
 
 **Reads** go straight to the database and never wait for a writer. **Writes** are functions: a transaction is
 `await db.write(fn, …)`, where `async def fn(tx, …)` awaits nothing but its `tx`. On SQLite such a function runs, start
@@ -92,7 +93,7 @@ class Database(Protocol):
     async def close(self) -> None: ...
 
 
-@functools.cache
+@functools.lru_cache(10_000)
 def numbered(sql: str) -> str:
     """`$1` → `?1`, SQLite's spelling of the same thing, and a list as the text that `listed` makes of it."""
     return re.sub(r"\$(\d+)", r"?\1", re.sub(r"= ANY\((\$\d+)\)", r"IN (SELECT value FROM json_each(\1))", sql))

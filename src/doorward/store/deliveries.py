@@ -140,7 +140,7 @@ async def give_up_others(tx: Tx, workspace_id: str, webhook_id: str, event_types
 
 
 async def newest(read: Reader, where: Where, limit: int) -> list[DeliveryRow]:
-    rows = await read.all(f"{_SELECT} WHERE {where} ORDER BY delivery_id DESC LIMIT {where.bind(limit)}", *where.args)
+    rows = await read.all(f"{_SELECT} WHERE {where} ORDER BY delivery_id DESC LIMIT {limit:d}", *where.args)
     return [DeliveryRow(*row) for row in rows]
 
 

@@ -36,7 +36,7 @@ async def newest(read: Reader, where: Where, limit: int) -> list[NoteRow]:
     """The newest first."""
     rows = await read.all(
         f"SELECT {columns(NoteRow)} FROM device_log WHERE {where} "
-        f"ORDER BY occurred_at DESC, event_key DESC LIMIT {where.bind(limit)}",
+        f"ORDER BY occurred_at DESC, event_key DESC LIMIT {limit:d}",
         *where.args,
     )
     return [NoteRow(*row) for row in rows]

@@ -103,7 +103,7 @@ async def version_page(read: Reader, where: Where, limit: int) -> list[Version]:
     """Columns in `where` carry the prefix `d.`."""
     rows = await read.all(
         f"{_VERSION}{where.lead}{_DEVICES} WHERE {where} "
-        f"ORDER BY {where.order('d.created_at, d.device_id')} LIMIT {where.bind(limit)}",
+        f"ORDER BY {where.order('d.created_at, d.device_id')} LIMIT {limit:d}",
         *where.args,
     )
     return [Version(*row) for row in rows]

@@ -61,7 +61,7 @@ async def latest(read: Reader, where: Where) -> Body | None:
 async def list_page(read: Reader, where: Where, limit: int, offset: int) -> list[Body]:
     rows = await read.all(
         f"SELECT {columns(Body)} FROM events WHERE {where} ORDER BY created_at, event_id "
-        f"LIMIT {where.bind(limit)} OFFSET {where.bind(offset)}",
+        f"LIMIT {limit:d}{f' OFFSET {where.bind(offset)}' if offset else ''}",
         *where.args,
     )
     return [Body(*row) for row in rows]
@@ -70,8 +70,7 @@ async def list_page(read: Reader, where: Where, limit: int, offset: int) -> list
 async def newest(read: Reader, where: Where, limit: int) -> list[EventRow]:
     """The newest first."""
     rows = await read.all(
-        f"SELECT {columns(EventRow)} FROM events WHERE {where} ORDER BY created_at DESC, event_id DESC "
-        f"LIMIT {where.bind(limit)}",
+        f"SELECT {columns(EventRow)} FROM events WHERE {where} ORDER BY created_at DESC, event_id DESC LIMIT {limit:d}",
         *where.args,
     )
     return [EventRow(*row) for row in rows]

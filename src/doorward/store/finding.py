@@ -14,13 +14,15 @@ from collections.abc import Callable
 from doorward.store.db import Reader, Where, like
 from doorward.store.search import (
     BETWEEN,
+    LONG,
     METADATA,
     SHORT,
     TABLES,
+    cover,
     is_postgresql,
+    numbers,
     pairs_asked,
     plain,
-    runs,
     scope,
     telling,
     word,
@@ -30,12 +32,18 @@ FIRST = 64
 """Rows asked for at once."""
 MANY = 2_500
 """Rows that are looked up one by one. More of them stand close together in any list."""
-SAMPLE, CLOSE = 400, 40
+SAMPLE, CLOSE = 200, 40
 """Rows looked at in PostgreSQL before its index is; where one of so many fits, a page is found soonest row by row."""
 BEGINNING = 4
 """Characters that an id is found by which is found by its beginning."""
 LONGEST = 1_000
 """Characters of a text that is looked for. No value is longer, and databases take patterns of some length only."""
+
+
+def _is(condition: str) -> str:
+    """What PostgreSQL takes for true of every other row. By itself it takes a text for so rare that it would sort all
+    rows that have it, where a walk in the list's order ends after a page."""
+    return f"COALESCE({condition}, FALSE)"
 
 
 class Finding:
@@ -64,9 +72,9 @@ class Finding:
 
         def anywhere(each: Where) -> None:
             behind_id = f"%{BETWEEN}" if self._about.by_start else ""
-            each.add(f"{column} LIKE {{}} ESCAPE '\\'", behind_id + like(text))
+            each.add(_is(f"{column} LIKE {{}} ESCAPE '\\'"), behind_id + like(text))
             if self._about.by_start and len(text) >= BEGINNING:
-                each.add(f"{column} LIKE {{}} ESCAPE '\\'", like(text)[1:])
+                each.add(_is(f"{column} LIKE {{}} ESCAPE '\\'"), like(text)[1:])
 
         self._where.either(anywhere)
 
@@ -76,7 +84,7 @@ class Finding:
         self._pairs.append(pairs)
         self._exact += 1
         if is_postgresql(self._read):
-            self._where.add(f"{self._written('pairs')} && {{}}", pairs)
+            self._where.add(_is(f"{self._written('pairs')} && {{}}"), pairs)
         else:
             self._where.add(
                 f"EXISTS (SELECT 1 FROM json_each({self._written('pairs')}) WHERE value = ANY({{}}))", pairs
@@ -129,7 +137,7 @@ class Finding:
         """
         own = Where()
         own.add("workspace_id = {} AND kind = {}", self._workspace_id, self._table)
-        fits = self._in_index(own, str)
+        fits = self._fits(own)
         row = await self._read.one(
             f"SELECT COUNT(*) FROM (SELECT text, pairs FROM search_rows WHERE {own} ORDER BY id LIMIT {SAMPLE}) "
             f"first_rows WHERE {fits}",
@@ -141,19 +149,32 @@ class Finding:
         own.add("workspace_id = {} AND kind = {}", self._workspace_id, self._table)
         row = await self._read.one(
             "WITH found AS MATERIALIZED (SELECT workspace_id, kind, id FROM search_rows "
-            f"WHERE {self._in_index(own, telling)} LIMIT {4 * MANY}) "
+            f"WHERE {self._in_index(own)} LIMIT {4 * MANY}) "
             f"SELECT (SELECT COUNT(*) FROM found), ARRAY(SELECT id FROM found WHERE {own} LIMIT {MANY + 1})",
             *own.args,
         )
         assert row is not None
         return None if row[0] >= 4 * MANY or len(row[1]) > MANY else list(row[1])
 
-    def _in_index(self, values: Where, part: Callable[[str], str]) -> Where:
-        """What PostgreSQL's index is asked for, with the values of another condition: by a part of each text."""
+    def _fits(self, values: Where) -> Where:
+        """What a row of `search_rows` has to have, with the values of another condition."""
         found = Where()
         found.args = values.args
         for text in self._texts:
-            found.add("text LIKE {}", like(part(text)))
+            found.add("text LIKE {}", like(text))
+        for pairs in self._pairs:
+            found.add("pairs && {}", pairs)
+        return found
+
+    def _in_index(self, values: Where) -> Where:
+        """What PostgreSQL's indexes are asked for: by a part of each text."""
+        found, own = Where(), scope(self._workspace_id, self._table)
+        found.args = values.args
+        for text in map(telling, self._texts):
+            if len(text.encode()) >= LONG:
+                found.add("runs @> {}", numbers(own, cover(text)))
+            else:
+                found.add("text LIKE {}", like(text))
         for pairs in self._pairs:
             found.add("pairs && {}", pairs)
         return found
@@ -161,7 +182,7 @@ class Finding:
     def _expression(self, part: Callable[[str], str]) -> str:
         """What FTS5 looks for: by a part of each text."""
         own = scope(self._workspace_id, self._table)
-        texts = [" AND ".join(runs(own, part(text))) for text in self._texts]
+        texts = [" AND ".join(own + run.hex() for run in cover(part(text))) for text in self._texts]
         return " AND ".join(texts + [f"({' OR '.join(word(own, one) for one in pairs)})" for pairs in self._pairs])
 
     async def _few(self, most: int, expression: str) -> list[str] | None:

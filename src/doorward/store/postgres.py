@@ -1,8 +1,10 @@
 """PostgreSQL through asyncpg: one pool, prepared statements, no reset query.
 
 The pool's usual `RESET`-like query after each use costs half of a small read, and nothing here leaves state in a
-session: no SET, no session locks, no LISTEN on pooled connections. A transaction that loses against another one
-(serialization, deadlock) is run again from the start; its function must not mind.
+session, but what all sessions begin with: no session locks, no LISTEN on pooled connections. A transaction that loses
+against another one (serialization, deadlock) is run again from the start; its function must not mind.
+
+Plans are not compiled (JIT): that is for queries of seconds, and is begun for whatever an estimate takes for one.
 """
 
 import asyncio
@@ -132,8 +134,18 @@ class PostgresDatabase:
             await self._owner.end()
 
 
+async def _begin(con: asyncpg.Connection) -> None:
+    """Not as `server_settings`, which poolers between here and PostgreSQL refuse."""
+    await con.execute("SET jit = off")
+
+
 async def make_pool(url: str, size: int = 10) -> Any:
     """A pool of connections to the database at `url`."""
     return await asyncpg.create_pool(
-        url, min_size=1, max_size=size, connection_class=_Connection, server_settings={"application_name": "doorward"}
+        url,
+        min_size=1,
+        max_size=size,
+        connection_class=_Connection,
+        init=_begin,
+        server_settings={"application_name": "doorward"},
     )

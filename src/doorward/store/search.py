@@ -1,10 +1,11 @@
 """The index of texts and metadata: what leads to rows by a part of a text, however many rows there are.
 
 Rows are put into it where they are written; `store.finding` asks it. It may name a row too many, and must never lack
-one. On PostgreSQL it is `pg_trgm`'s, and where that extension is missing, everything works and a search reads all
-texts. In SQLite every text is broken into runs of three and of six bytes, which are the words of an FTS5 table without
-content: a long run is rare in any number of rows, so looking it up costs the same in a large store as in a small one.
-Pairs of metadata are words of their own.
+one. Every text is broken into runs of six bytes, of which a few lead to the rows that contain a longer text: a long run
+is rare in any number of rows, so looking it up costs the same in a large store as in a small one. In SQLite they are
+words of an FTS5 table without content, and so are runs of three bytes, for shorter texts, and the pairs of metadata. On
+PostgreSQL they are numbers in an array, pairs are texts in another, and shorter texts are `pg_trgm`'s; where that
+extension is missing, everything works and a search for a short text reads all texts.
 
 `search_rows` has what the words are made of, and decides what fits: a row's text is its id and all values in which it
 is searched, each between separators and in small letters, and its pairs are those of its metadata, written so that
@@ -17,9 +18,10 @@ import functools
 import hashlib
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -152,8 +154,18 @@ def _alike(one: bytes, other: bytes) -> int:
 
 def _runs(text: bytes) -> set[bytes]:
     found = {text[at : at + SHORT] for at in range(len(text) - SHORT + 1)}
-    found.update([text[at : at + LONG] for at in range(len(text) - LONG + 1)])
+    found.update(long_runs(text))
     return found
+
+
+def numbers(scope: str, runs: Iterable[bytes]) -> list[int]:
+    """Runs as PostgreSQL has them, in 32 bits with a sign: two that fall on one number only lead to a row too many."""
+    seed = crc32(scope.encode())
+    return sorted({crc32(run, seed) - 2**31 for run in runs})
+
+
+def long_runs(text: bytes) -> Iterator[bytes]:
+    return (text[at : at + LONG] for at in range(len(text) - LONG + 1))
 
 
 def _list(pairs: str) -> list[str]:
@@ -165,12 +177,12 @@ def word(scope: str, pair: str) -> str:
     return f"{scope}p{pair.encode().hex()}"
 
 
-def runs(scope: str, text: str) -> list[str]:
-    """Words that cover a text: rows that contain it have them all."""
-    digits = text.encode().hex()
-    size = 2 * (LONG if len(digits) >= 2 * LONG else SHORT)
-    starts = {*range(0, len(digits) - size, size), len(digits) - size}
-    return list(dict.fromkeys(scope + digits[at : at + size] for at in sorted(starts)))[-MOST_RUNS:]
+def cover(text: str) -> list[bytes]:
+    """Runs that cover a text: rows that contain it have them all. None is long where the text is not."""
+    whole = text.encode()
+    size = LONG if len(whole) >= LONG else SHORT
+    starts = {*range(0, len(whole) - size, size), len(whole) - size}
+    return list(dict.fromkeys(whole[at : at + size] for at in sorted(starts)))[-MOST_RUNS:]
 
 
 def telling(text: str) -> str:
@@ -232,11 +244,13 @@ async def put(tx: Tx, table: str, row: Any) -> None:
     which = (row.workspace_id, table, values[about.id])
     if is_postgresql(tx):
         await tx.run(
-            "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) VALUES ($1, $2, $3, $4, $5) "
-            "ON CONFLICT (workspace_id, kind, id) DO UPDATE SET text = excluded.text, pairs = excluded.pairs",
+            "INSERT INTO search_rows (workspace_id, kind, id, text, pairs, runs) VALUES ($1, $2, $3, $4, $5, $6) "
+            "ON CONFLICT (workspace_id, kind, id) "
+            "DO UPDATE SET text = excluded.text, pairs = excluded.pairs, runs = excluded.runs",
             *which,
             text,
             pairs,
+            _numbers(*which[:2], text),
         )
         return
     pairs = msgspec.json.encode(pairs).decode()
@@ -263,6 +277,10 @@ async def put(tx: Tx, table: str, row: Any) -> None:
 
 def _pairs(row: Mapping[str, Any]) -> Any:
     return pairs_of(row[METADATA]) if METADATA in row else []
+
+
+def _numbers(workspace_id: str, table: str, text: str) -> list[int]:
+    return numbers(scope(workspace_id, table), long_runs(text.encode()))
 
 
 _ADD = "INSERT INTO search_index (rowid, words) VALUES ($1, $2)"
@@ -332,12 +350,17 @@ async def fill_with(tx: Tx, table: str) -> None:
 
 async def _put_many(tx: Tx, table: str, rows: list[dict[str, Any]]) -> None:
     """Rows that are not in the index."""
-    put = "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) VALUES ($1, $2, $3, $4, $5)"
     found = [(row["workspace_id"], table, row[TABLES[table].id], text_of(table, row), _pairs(row)) for row in rows]
     if is_postgresql(tx):
-        await tx.many(put, found)
+        await tx.many(
+            "INSERT INTO search_rows (workspace_id, kind, id, text, pairs, runs) VALUES ($1, $2, $3, $4, $5, $6)",
+            [(*one, _numbers(*one[:2], one[3])) for one in found],
+        )
         return
     [last] = await tx.one("SELECT COALESCE(MAX(text_id), 0) FROM search_rows") or [0]
-    await tx.many(put, [(*one, msgspec.json.encode(pairs).decode()) for *one, pairs in found])
+    await tx.many(
+        "INSERT INTO search_rows (workspace_id, kind, id, text, pairs) VALUES ($1, $2, $3, $4, $5)",
+        [(*one, msgspec.json.encode(pairs).decode()) for *one, pairs in found],
+    )
     written = await tx.all("SELECT text_id, workspace_id, kind, text, pairs FROM search_rows WHERE text_id > $1", last)
     await tx.many(_ADD, [(row[0], " ".join(words(scope(row[1], row[2]), row[3], row[4]))) for row in written])

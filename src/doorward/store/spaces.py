@@ -66,8 +66,7 @@ async def having_key(read: Reader, workspace_id: str, space_key: str) -> list[Sp
 async def see_page(read: Reader, where: Where, limit: int) -> list[SeenSpace]:
     """Columns in `where` carry the prefix `s.`."""
     rows = await read.all(
-        f"{_SEE}{where.lead}{_SEEN} WHERE {where} "
-        f"ORDER BY {where.order('s.created_at, s.space_id')} LIMIT {where.bind(limit)}",
+        f"{_SEE}{where.lead}{_SEEN} WHERE {where} ORDER BY {where.order('s.created_at, s.space_id')} LIMIT {limit:d}",
         *where.args,
     )
     return [SeenSpace(SpaceRow(*tuple(row)[:-2]), row[-2], row[-1]) for row in rows]

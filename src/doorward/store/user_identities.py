@@ -84,7 +84,7 @@ async def merged(read: Reader, workspace_id: str, user_identity_ids: Sequence[st
 async def list_page(read: Reader, where: Where, limit: int) -> list[IdentityRow]:
     rows = await read.all(
         f"SELECT {columns(IdentityRow)} FROM {where.lead}user_identities WHERE {where} "
-        f"ORDER BY {where.order('created_at, user_identity_id')} LIMIT {where.bind(limit)}",
+        f"ORDER BY {where.order('created_at, user_identity_id')} LIMIT {limit:d}",
         *where.args,
     )
     return [IdentityRow(*row) for row in rows]

@@ -1,0 +1,1 @@
+-- SQLite has had them from the first.
