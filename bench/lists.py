@@ -1,13 +1,17 @@
 """`make bench`, fourth part: every list and its filters, with few and with many rows in store.
 
-usage: python bench/lists.py [--quick] [--rows N] [--rounds N] [--only TEXT ...] [--json FILE]
+usage: python bench/lists.py [--database sqlite|postgresql] [--quick] [--rows N] [--rounds N] [--only TEXT ...]
+                             [--json FILE]
 
 Each question finds the same rows in both stores, so what differs is the size alone. Loopback only. Prints a table
 against the wanted figures and writes all numbers as JSON; ends with 0 whatever they are, and with 1 when something did
-not work at all.
+not work at all. PostgreSQL is a private cluster on a Unix socket, with
+its default settings but for what only fills it faster.
 """
 
 import argparse
+import asyncio
+import base64
 import json
 import signal
 import statistics
@@ -15,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,187 +27,18 @@ from typing import Any
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
+from tests.support.postgres import cluster  # noqa: E402
+
 from bench import load  # noqa: E402 - run as a file
+from bench.full import TABLES, full, row_id  # noqa: E402
 from bench.run import Row, post, say  # noqa: E402
 from bench.scale import Figures, report  # noqa: E402
 from bench.site import Failed  # noqa: E402
-from doorward.demo import Browser, Server  # noqa: E402
 
 FEW = 1_000
-EACH = 10
-"""Rows of one customer, one account, one person: as many in either store."""
 ASKED = 50
 """Customers and so on that are asked for in turn."""
 PAGE = 20
-
-
-# ---------------------------------------------------------------- a full store
-
-
-def uid(table: str) -> str:
-    """SQL for the id of row `i` of a table, in the order of its rows."""
-    return f"printf('01800000-0000-7000-8{TABLES.index(table):03x}-%012x', i)"
-
-
-def group(text: str, count: int) -> str:
-    """SQL for a key that ten rows share: neighbours by number are in different groups."""
-    return f"'{text}-' || (i % {max(1, count // EACH)})"
-
-
-TABLES = [
-    *("connect_webviews", "connected_accounts", "devices", "spaces", "user_identities", "access_grants"),
-    *("access_methods", "access_codes", "action_attempts", "events"),
-]
-
-
-def columns_of(count: int) -> dict[str, dict[str, str]]:
-    """Table → column → SQL for row `i`; other columns are those of the row that is copied."""
-    some = max(1, count // EACH)
-    metadata = "json_object('room', 'room-' || i, 'wing', 'north', 'note', 'Key ' || i || '.')"
-    return {
-        "connect_webviews": {"customer_key": group("customer", count), "custom_metadata_json": metadata},
-        "connected_accounts": {
-            "customer_key": group("customer", count),
-            "identity_key": "'bench-' || i",
-            "custom_metadata_json": metadata,
-            "user_identifier_json": "json_object('email', 'owner-' || i || '@example.com')",
-        },
-        "devices": {
-            "connected_account_id": uid("connected_accounts").replace("i)", f"i % {some})"),
-            "customer_key": group("customer", count),
-            "ref": "'bench-' || i",
-            "name": "'Door number ' || i || ' of the house'",
-            "custom_metadata_json": metadata,
-            "secret_sealed": "NULL",
-        },
-        "spaces": {
-            "customer_key": group("customer", count),
-            "name": "'Room number ' || i || ' of the house'",
-            "space_key": "'space-' || i",
-            "parent_space_id": uid("spaces").replace("i)", f"i % {some})"),
-        },
-        "user_identities": {
-            "customer_key": group("customer", count),
-            "user_identity_key": "'person-' || i",
-            "email_address": "'guest-' || i || '@example.com'",
-            "phone_number": "'+1' || (2000000000 + i)",
-            "full_name": "'Guest number ' || i || ' of the house'",
-        },
-        "access_grants": {
-            "customer_key": group("customer", count),
-            "access_grant_key": "'grant-' || i",
-            "reservation_key": group("reservation", count),
-            "user_identity_id": uid("user_identities").replace("i)", f"i % {some})"),
-        },
-        "access_methods": {"access_grant_id": uid("access_grants")},
-        "access_codes": {
-            "device_id": uid("devices").replace("i)", f"i % {some})"),
-            "ref": "'bench-' || i",
-            "code_hash": "'bench-' || i",
-            "access_method_id": uid("access_methods"),
-        },
-        "action_attempts": {"device_id": uid("devices").replace("i)", f"i % {some})"), "phase": "'done'"},
-        "events": {
-            "device_id": uid("devices").replace("i)", f"i % {some})"),
-            "connected_account_id": uid("connected_accounts").replace("i)", f"i % {some})"),
-            "connect_webview_id": uid("connect_webviews").replace("i)", f"i % {some})"),
-            "access_code_id": uid("access_codes").replace("i)", f"i % {some})"),
-            "space_id": uid("spaces").replace("i)", f"i % {some})"),
-            "access_grant_id": uid("access_grants").replace("i)", f"i % {some})"),
-            "access_method_id": uid("access_methods").replace("i)", f"i % {some})"),
-            "customer_key": group("customer", count),
-            "event_type": f"CASE WHEN i < {EACH} THEN 'device.removed' ELSE event_type END",
-        },
-    }
-
-
-LINKS = {
-    # Table of pairs → its columns, and the tables they are of.
-    "space_devices": ("space_id", "spaces", "device_id", "devices"),
-    "access_grant_devices": ("access_grant_id", "access_grants", "device_id", "devices"),
-    "access_grant_spaces": ("access_grant_id", "access_grants", "space_id", "spaces"),
-}
-
-
-def fill(path: Path, workspace_id: str, count: int) -> None:
-    """Copy one row of each table so many times."""
-    from doorward.store.search import TABLES as SEARCHED
-    from doorward.store.search import fill_with, merge
-    from doorward.store.sqlite import SqliteTx, connect, drive
-
-    ids = {
-        **{table: about.id for table, about in SEARCHED.items()},
-        "access_grants": "access_grant_id",
-        "access_methods": "access_method_id",
-        "access_codes": "access_code_id",
-        "action_attempts": "action_attempt_id",
-        "events": "event_id",
-    }
-    numbers = f"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count})"
-    with closing(connect(path)) as db:
-        db.execute("PRAGMA synchronous = OFF")
-        db.execute("BEGIN")
-        db.execute("INSERT INTO search_index (search_index) VALUES ('delete-all')")
-        db.execute("DELETE FROM search_rows")
-        for table in TABLES:
-            known = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-            given = {**columns_of(count)[table], ids[table]: uid(table), "created_at": "created_at + 1000 + i"}
-            picked = ", ".join(given.get(name, f"t.{name}") for name in known)
-            db.execute(
-                f"{numbers} INSERT INTO {table} SELECT {picked} FROM n, (SELECT * FROM {table} "
-                "WHERE workspace_id = ? LIMIT 1) t",
-                (workspace_id,),
-            )
-            if table in SEARCHED:
-                drive(fill_with(SqliteTx(db), table))
-            db.execute("COMMIT")
-            db.execute("BEGIN")
-        for table, (one, of_one, other, of_other) in LINKS.items():
-            names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
-            by_name = {
-                "workspace_id": f"'{workspace_id}'",
-                one: uid(of_one),
-                other: uid(of_other).replace("i)", f"i % {max(1, count // EACH)})"),
-            }
-            picked = ", ".join(by_name[name] for name in names)
-            db.execute(f"{numbers} INSERT INTO {table} SELECT {picked} FROM n")
-        db.execute("COMMIT")
-        while drive(merge(SqliteTx(db))):  # as the server does every hour
-            pass
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-@contextmanager
-def full(folder: Path, count: int) -> Iterator[tuple[str, str]]:
-    """A server with so many rows of everything: its address, and a key."""
-    server = Server(folder, env={"DOORWARD_RATE_LIMITS": "off"})
-    with server:
-        key = server.api_key()
-
-        def call(path: str, **body: Any) -> Any:
-            return post(server.url, key, path, **body)
-
-        view = call("/connect_webviews/create", accepted_providers=["my_2n"])["connect_webview"]
-        Browser(email="jane@example.com").walk(view["url"])
-        device = call("/devices/list")["devices"][0]
-        space = call("/spaces/create", name="Room", device_ids=[device["device_id"]])["space"]
-        call(
-            "/access_grants/create",
-            user_identity={"full_name": "Jane"},
-            space_ids=[space["space_id"]],
-            requested_access_methods=[{"mode": "code"}],
-        )
-        call("/locks/unlock_door", device_id=device["device_id"])
-        time.sleep(1)  # the code is set, and told of
-    began = time.monotonic()
-    fill(server.data_dir / "doorward.db", device["workspace_id"], count)
-    if count > FEW:
-        say(f"  {count:,} rows of each of {len(TABLES)} kinds in {time.monotonic() - began:.0f} s")
-    server.start(timeout=120)
-    try:
-        yield server.url, key
-    finally:
-        server.stop()
 
 
 # ---------------------------------------------------------------- what is asked
@@ -218,27 +53,44 @@ class Question:
     body: dict[str, Any]
     """`#` in a text stands for a number that both stores have; `@table` for the id of such a row."""
 
+    @property
+    def is_far(self) -> bool:
+        """Whether pages in the last quarter of the list are asked for."""
+        return self.about.startswith("far")
+
     def bodies(self) -> list[str]:
         """Different ones, each a JSON object."""
         found = []
         for i in range(ASKED):
             text = json.dumps(self.body).replace("#", str(i))
-            for number, table in enumerate(TABLES):
-                text = text.replace(f"@{table}", f"01800000-0000-7000-8{number:03x}-{i:012x}")
+            for table in TABLES:
+                text = text.replace(f"@{table}", row_id(table, i))
             found.append(text)
+        return found
+
+    def far_bodies(self, first: Any, count: int) -> list[str]:
+        """Of pages that begin behind rows in the last quarter; `first` is what the first page said."""
+        shown, created_at, last = json.loads(base64.urlsafe_b64decode(first["pagination"]["next_page_cursor"] + "=="))
+        number = int(last[-12:], 16)
+        found = []
+        for i in range(count * 3 // 4, count * 3 // 4 + ASKED):
+            place = [shown, created_at + i - number, row_id(self.path.split("/")[1], i)]
+            cursor = base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+            found.append(json.dumps({**self.body, "page_cursor": cursor}))
         return found
 
 
 def ask(path: str, **filters: dict[str, Any]) -> list[Question]:
-    """The list as it begins, and with each of these filters."""
+    """The list with each of these filters."""
     return [Question(path, name.replace("_", " "), {"limit": PAGE, **body}) for name, body in filters.items()]
 
 
-WHOLE: dict[str, Any] = {"beginning": {}}
+WHOLE: dict[str, Any] = {"beginning": {}, "far_page": {}}
 CUSTOMER: dict[str, Any] = {"of_a_customer": {"customer_key": "customer-#"}}
 METADATA: dict[str, Any] = {
     "one_by_metadata": {"custom_metadata_has": {"room": "room-#7"}},
     "all_by_metadata": {"custom_metadata_has": {"wing": "north"}},
+    "far_page_by_metadata": {"custom_metadata_has": {"wing": "north"}},
 }
 OLD = {"since": "2020-01-01T00:00:00Z"}
 QUESTIONS = [
@@ -252,13 +104,15 @@ QUESTIONS = [
         by_ids={"device_ids": ["@devices"]},
         one_by_search={"search": "number #7 of"},
         all_by_search={"search": "of the house"},
+        far_page_by_search={"search": "of the house"},
         none_by_search={"search": "castle #"},
         of_a_customer_by_search={"customer_key": "customer-#", "search": "of the house"},
         of_a_maker={"manufacturer": "two_n"},
+        far_page_of_a_maker={"manufacturer": "two_n"},
         that_unlock={"include_if": ["can_program_online_access_codes"]},
     ),
     *ask("/locks/list", **CUSTOMER, one_by_search={"search": "number #7 of"}),
-    *ask("/devices/unmanaged/list", **WHOLE, **CUSTOMER),
+    *ask("/devices/unmanaged/list", beginning={}, **CUSTOMER),
     *ask(
         "/connected_accounts/list",
         **WHOLE,
@@ -277,12 +131,14 @@ QUESTIONS = [
         with_an_account={"connected_account_id": "@connected_accounts"},
         one_by_search={"search": "number #7 of"},
         all_by_search={"search": "of the house"},
+        far_page_by_search={"search": "of the house"},
     ),
     *ask(
         "/user_identities/list",
         **WHOLE,
         one_by_search={"search": "guest-#7@"},
         all_by_search={"search": "of the house"},
+        far_page_by_search={"search": "of the house"},
         by_ids={"user_identity_ids": ["@user_identities"]},
     ),
     *ask(
@@ -329,18 +185,31 @@ QUESTIONS = [
 ]
 
 
-def measure(figures: Figures, asked: list[Question], many: int, rounds: int, seconds: float) -> None:
+@contextmanager
+def databases(name: str) -> Iterator[tuple[str | None, str | None]]:
+    """Addresses of two empty databases; None: each server makes its own file."""
+    if name == "sqlite":
+        yield None, None
+        return
+    with cluster("max_wal_size=8GB maintenance_work_mem=1GB") as running:
+        yield asyncio.run(running.empty()), asyncio.run(running.empty())
+
+
+def measure(figures: Figures, asked: list[Question], database: str, many: int, rounds: int, seconds: float) -> None:
     """Every question to both stores, in turns."""
     found: dict[str, list[float]] = {}
-    with tempfile.TemporaryDirectory(prefix="doorward-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="doorward-bench-") as name, databases(database) as (one_url, other_url):
         folder = Path(name)
-        with full(folder / "few", FEW) as few, full(folder / "many", many) as full_one:
+        with full(folder / "few", one_url, FEW) as few, full(folder / "many", other_url, many) as full_one:
             for number in range(rounds):
                 for one in asked:
                     stores = {"few": few, "many": full_one}
                     for where in stores if number % 2 == 0 else reversed(stores):
                         url, key = stores[where]
                         bodies = one.bodies()
+                        if one.is_far:
+                            first = post(url, key, one.path, **one.body)
+                            bodies = one.far_bodies(first, FEW if where == "few" else many)
                         for body in bodies:  # unmeasured: what is asked for again is in memory
                             post(url, key, one.path, **json.loads(body))
                         done = load.run(f"{url}{one.path}", key, bodies, connections=4, seconds=seconds)
@@ -370,6 +239,7 @@ def rows(many: int, f: Figures) -> list[Row]:
 def main() -> int:
     """The whole run."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     options.add_argument("--quick", action="store_true", help="a look, no figures")
     options.add_argument("--rows", type=int, default=1_000_000, help="of each kind")
     options.add_argument("--rounds", type=int, default=3, help="how often each is asked; the median counts")
@@ -391,11 +261,11 @@ def main() -> int:
     numbers: Figures = {}
     say(f"Measuring lists with {given.rows:,} rows of each kind, and with {FEW:,}")
     try:
-        measure(numbers, asked, given.rows, given.rounds, seconds)
+        measure(numbers, asked, given.database, given.rows, given.rounds, seconds)
     except Failed as exc:
         say(f"  it did not work: {exc}")
         return 1
-    where = f"{given.rows:,} rows of each kind against {FEW:,}; one process on SQLite"
+    where = f"{given.rows:,} rows of each kind against {FEW:,}; one process on {given.database}"
     report(rows(given.rows, numbers), numbers, where, given.json, began)
     return 0
 

@@ -1,20 +1,29 @@
-"""Lists on SQLite cost the same however many rows there are: counted in steps of its machine, not in time."""
+"""Lists cost the same however many rows there are: counted in steps of SQLite's machine and in pages that PostgreSQL
+looks at, not in time."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from bench.lists import QUESTIONS, Question, fill
+from bench.full import fill, vacuum
+from bench.lists import QUESTIONS, Question
+from tests.support.postgres import Cluster
 from tests.support.server import World, serving
 
 from doorward.store import statistics
 from doorward.store.open import open_store
+from doorward.store.postgres import make_pool
 
 FEW, MANY = 600, 4_800
 EVERY = 20
 """Steps between two counts."""
 MOST, MOST_BY_TEXT = 1.3, 2.0
 """Eight times the rows: trees become a little deeper, and an index of texts has a few more parts."""
+
+
+PAGES, MOST_PAGES = 60, 1.6
+"""Of PostgreSQL: indexes of the large tables have a page more on the way to a row."""
 
 
 async def full(world: World, count: int) -> None:
@@ -35,10 +44,17 @@ async def full(world: World, count: int) -> None:
         return bool((await world.code(code["access_code_id"]))["status"] == "set")
 
     await world.eventually(is_set)
-    fill(world.core.config.data_dir / "doorward.db", world.workspace.workspace_id, count)
+    await fill(world.core.db, world.workspace.workspace_id, count)
 
 
-async def steps(world: World, question: Question) -> tuple[int, int]:
+async def body_of(world: World, question: Question, count: int) -> Any:
+    """What a store with so many rows is asked."""
+    if question.is_far:
+        return msgspec.json.decode(question.far_bodies(await world.call(question.path, **question.body), count)[7])
+    return msgspec.json.decode(question.bodies()[7])
+
+
+async def steps(world: World, question: Question, rows: int) -> tuple[int, int]:
     """Of the second call, and how many rows it shows."""
     db: Any = world.core.db
     counted = [0]
@@ -47,7 +63,7 @@ async def steps(world: World, question: Question) -> tuple[int, int]:
         counted[0] += EVERY
         return 0
 
-    body = msgspec.json.decode(question.bodies()[7])
+    body = await body_of(world, question, rows)
     await world.call(question.path, **body)  # what is remembered of devices is remembered now
     db._reading.set_progress_handler(count, EVERY)
     try:
@@ -63,11 +79,87 @@ async def test_no_list_looks_at_more_rows_because_there_are_more(tmp_path: Path)
         await full(few, FEW)
         await full(many, MANY)
         for question in QUESTIONS:
-            (at_few, shown), (at_many, as_many) = await steps(few, question), await steps(many, question)
+            (at_few, shown), (at_many, as_many) = await steps(few, question, FEW), await steps(many, question, MANY)
             assert as_many == shown or "search" in question.about, question
             if at_many > at_few * (MOST_BY_TEXT if "one by" in question.about else MOST) + 2 * EVERY:
                 found.append((question.path, question.about, at_few, at_many))
     assert not found, "\n".join(str(one) for one in found)
+
+
+def literal(value: Any) -> str:
+    """A value in SQL."""
+    if isinstance(value, list):
+        return f"ARRAY[{', '.join(map(literal, value))}]"
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
+async def looked_at(con: Any, statement: str) -> int:
+    """How many pages."""
+    plan = msgspec.json.decode(await con.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"))[0]["Plan"]
+    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+async def pages(world: World, question: Question, rows: int, url: str) -> tuple[int, int]:
+    """What PostgreSQL looks at for a call: by the plans for its values, or by those that statements have in the end."""
+    read: Any = world.core.db.read
+    asked: list[tuple[str, Sequence[Any]]] = []
+
+    def noting(ask: Any) -> Any:
+        async def note(sql: str, *args: Any) -> Any:
+            asked.append((sql, args))
+            return await ask(sql, *args)
+
+        return note
+
+    body = await body_of(world, question, rows)
+    before, read.all, read.one = (read.all, read.one), noting(read.all), noting(read.one)
+    try:
+        reply = await world.call(question.path, **body)
+    finally:
+        read.all, read.one = before
+    found = 0
+    pool = await make_pool(url, size=1)
+    async with pool, pool.acquire() as con:
+        if rows == FEW:  # which are read as a whole sooner than by an index
+            await con.execute("SET enable_seqscan = off")
+        for sql, args in asked:
+            types = [one.name for one in (await con.prepare(sql)).get_parameters()]
+            await con.execute(f"PREPARE asked ({', '.join(types)}) AS {sql}" if types else f"PREPARE asked AS {sql}")
+            given = ", ".join(f"CAST({literal(value)} AS {kind})" for value, kind in zip(args, types, strict=True))
+            statement = f"EXECUTE asked {f'({given})' if given else ''}"
+            at_first = await looked_at(con, statement)
+            for _ in range(5):  # plans for their values, after which it chooses
+                await con.execute(f"EXPLAIN {statement}")
+            found += max(at_first, await looked_at(con, statement))
+            await con.execute("DEALLOCATE asked")
+    return found, max(len(value) for value in reply.values() if isinstance(value, list))
+
+
+async def tidy(url: str) -> None:
+    """Rows filled in at once lie where there was room, those of one kind on many pages."""
+    pool = await make_pool(url, size=1)
+    async with pool, pool.acquire() as con:
+        await con.execute("CLUSTER search_rows USING search_rows_pkey")
+    await vacuum(url)
+
+
+async def test_nor_on_postgresql(tmp_path: Path, postgres: Cluster) -> None:
+    found = []
+    url_of_few, url_of_many = await postgres.migrated(), await postgres.migrated()
+    async with serving(tmp_path / "few", url_of_few) as few, serving(tmp_path / "many", url_of_many) as many:
+        await full(few, FEW)
+        await tidy(url_of_few)
+        await full(many, MANY)
+        await tidy(url_of_many)
+        for question in QUESTIONS:
+            at_few, shown = await pages(few, question, FEW, url_of_few)
+            at_many, as_many = await pages(many, question, MANY, url_of_many)
+            assert as_many == shown or "search" in question.about, question
+            if at_many > at_few * MOST_PAGES + PAGES:
+                found.append((question.path, question.about, at_few, at_many))
+    assert not found, "\n".join(str(one) for one in found)
+    for url in (url_of_few, url_of_many):
+        await postgres.drop(url)
 
 
 async def test_every_index_has_its_numbers_from_the_first_start_on(tmp_path: Path) -> None:

@@ -95,8 +95,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A cluster that runs."""
+def cluster(settings: str = _FAST) -> Iterator[Cluster]:
+    """A cluster that runs; `name=value` of settings, with spaces between."""
     programs = find_programs()
     folder = Path(tempfile.mkdtemp(prefix="doorward-pg-"))
     folder.chmod(0o777)
@@ -106,8 +106,8 @@ def cluster() -> Iterator[Cluster]:
             str(programs / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync", "-E", "UTF8",
             "--locale=C.UTF-8",
         )  # fmt: skip
-        settings = " ".join(f"-c {one}" for one in _FAST.split())
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} {settings}"
+        given = " ".join(f"-c {one}" for one in settings.split())
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} {given}"
         running = Cluster(folder, (str(programs / "pg_ctl"), "-D", str(data)), options)
         running.start()
         try:

@@ -47,7 +47,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     where = Where()
     where.add("workspace_id = {} AND device_id = {}", req.workspace_id, p.device_id)
     if (position := page.start(req, p.page_cursor)) is not None:
-        where.add("(occurred_at < {} OR (occurred_at = {} AND event_key < {}))", position[0], *position)
+        where.add("(occurred_at, event_key) < ({}, {})", *position)
     rows = await store.newest(req.db, where, p.limit + 1)
     shown, pagination = page.cut(req, rows, p.limit, lambda row: (row.occurred_at, row.event_key))
     entries = [

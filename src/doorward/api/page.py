@@ -50,9 +50,9 @@ def start(request: Request, cursor: str | None) -> Position | None:
 
 
 def after(where: Where, position: Position | None, created_at: str, row_id: str) -> None:
-    """Only rows behind that position."""
+    """Only rows behind that position. Compared as a pair, so that an index leads there."""
     if position is not None:
-        where.add(f"({created_at} > {{}} OR ({created_at} = {{}} AND {row_id} > {{}}))", position[0], *position)
+        where.add(f"({created_at}, {row_id}) > ({{}}, {{}})", *position)
 
 
 async def begin(

@@ -67,7 +67,7 @@ class Question:
         if self.until is not None:
             where.add(f"{at} < {{}}", self.until)
         if self.position is not None:
-            where.add(f"({at} < {{}} OR ({at} = {{}} AND {entry_id} < {{}}))", self.position[0], *self.position)
+            where.add(f"({at}, {entry_id}) < ({{}}, {{}})", *self.position)
         return where
 
     def wants(self, event_type: str) -> bool:

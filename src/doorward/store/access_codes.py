@@ -164,7 +164,7 @@ async def part_of_device(
     """All codes of a device in parts, managed or not; `after`: the last row of the part before."""
     rows = await read.all(
         f"{_SELECT} WHERE workspace_id = $1 AND device_id = $2 "
-        "AND (created_at > $3 OR (created_at = $3 AND access_code_id > $4)) "
+        "AND (created_at, access_code_id) > ($3, $4) "
         "ORDER BY created_at, access_code_id LIMIT $5",
         workspace_id,
         device_id,
