@@ -12,7 +12,7 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 async def walk(world: World, path: str, key: str, by: str, **filters: Any) -> list[Any]:
-    """All pages, one after the other: by cursor or by address."""
+    """All pages, one after the other: by `cursor` or by `url`."""
     page = await world.call(path, **filters)
     found: list[Any] = list(page[key])
     while page["pagination"]["has_next_page"]:
@@ -66,6 +66,22 @@ async def test_codes_and_attempts_come_in_pages_too(world: World) -> None:
         assert [one["code"] for one in codes] == [f"471{n}" for n in range(5)]
         attempts = await walk(world, "/action_attempts/list", "action_attempts", by, limit=3)
         assert len(attempts) == 5
+
+    async def are_done() -> bool:
+        return all(
+            one["status"] == "success" for one in await walk(world, "/action_attempts/list", "action_attempts", "url")
+        )
+
+    await world.eventually(are_done)
+    await world.call("/access_codes/delete", access_code_id=codes[2]["access_code_id"])
+
+    async def is_gone() -> bool:
+        return len(await walk(world, "/access_codes/list", "access_codes", "url", device_id=world.devices[0])) == 4
+
+    await world.eventually(is_gone)
+    attempts = await walk(world, "/action_attempts/list", "action_attempts", "cursor", limit=3)
+    codes_then = [one["result"]["access_code"] for one in attempts if one["action_type"] == "CREATE_ACCESS_CODE"]
+    assert [one and one["code"] for one in codes_then] == ["4710", "4711", None, "4713", "4714"]
 
 
 async def test_a_cursor_belongs_to_its_parameters(world: World) -> None:

@@ -1,5 +1,6 @@
 """`/action_attempts/*`."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from annotated_types import Gt
@@ -27,11 +28,33 @@ class Get(Params):
 
 
 async def shown(req: Request, row: AttemptRow) -> ActionAttempt:
-    """An attempt with its result; older SDKs read the access code from it."""
-    if row.status == "success" and row.access_code_id and row.action_type != "DELETE_ACCESS_CODE":
-        seen = await code_store.see(req.db, row.workspace_id, row.access_code_id)
-        return actions.wire(row, {"access_code": code_state.wire(req.core, seen) if seen else None})
-    return actions.wire(row)
+    """An attempt with its result."""
+    [found] = await all_shown(req, [row])
+    return found
+
+
+async def all_shown(req: Request, rows: Sequence[AttemptRow]) -> list[ActionAttempt]:
+    """Attempts with their results; older SDKs read the access code from them."""
+    ids = {row.action_attempt_id: row.access_code_id for row in rows if row.access_code_id and _is_code(row)}
+    where = Where()
+    where.add("c.workspace_id = {}", req.workspace_id)
+    where.any_of("c.access_code_id", list(dict.fromkeys(ids.values())))
+    codes = (
+        {code.row.access_code_id: code for code in await code_store.see_page(req.db, where, len(ids))} if ids else {}
+    )
+
+    def result(row: AttemptRow) -> dict[str, Any] | None:
+        if row.action_attempt_id not in ids:
+            return None
+        seen = codes.get(ids[row.action_attempt_id])
+        return {"access_code": code_state.wire(req.core, seen) if seen else None}
+
+    return [actions.wire(row, result(row)) for row in rows]
+
+
+def _is_code(row: AttemptRow) -> bool:
+    """Whether a code came of it."""
+    return row.status == "success" and row.action_type != "DELETE_ACCESS_CODE"
 
 
 @route("/action_attempts/get", auth="ACKR", returns={"action_attempt": ActionAttempt})
@@ -71,7 +94,4 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     limit = min(p.limit, PAGE)
     rows = await store.list_page(req.db, where, limit + 1)
     found, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.action_attempt_id))
-    return {
-        "action_attempts": [await shown(req, row) for row in found],
-        "pagination": pagination,
-    }
+    return {"action_attempts": await all_shown(req, found), "pagination": pagination}
