@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.postgres import Cluster
 from tests.support.server import World, new_workspace, serving
 
 from doorward.api import page
@@ -285,6 +286,22 @@ async def test_rows_from_before_the_index_are_in_it(tmp_path: Path, database_url
         assert words == words_before
         assert [row[:3] for row in rows] == [row[:3] for row in rows_before] != []
         assert [in_order(row[3]) for row in rows] == [in_order(row[3]) for row in rows_before]
+
+
+async def test_a_store_without_runs_gets_them_by_an_upgrade(tmp_path: Path, postgres: Cluster) -> None:
+    url = await postgres.migrated()
+
+    async def go_back(tx: Tx) -> None:
+        await tx.run("ALTER TABLE search_rows DROP COLUMN runs")
+        await tx.run("DELETE FROM schema_migrations WHERE version >= 23")
+
+    async with serving(tmp_path, url) as world:
+        made = await make(world, "North Wing")
+        await world.core.db.write(go_back)
+    async with serving(tmp_path, url) as world:
+        assert await led(world, "north wing") == [made]
+        assert await world.core.db.read.all("SELECT id FROM search_rows WHERE cardinality(runs) = 0") == []
+    await postgres.drop(url)
 
 
 async def test_letters_are_compared_whatever_their_case(tmp_path: Path, database_url: str | None) -> None:

@@ -332,19 +332,21 @@ async def fill(tx: Tx) -> None:
 
 
 async def fill_with(tx: Tx, table: str) -> None:
-    """Put all rows of a table into the index, which has none of them, in the order in which they were made."""
+    """Put all rows of a table into the index, which has none: in SQLite in the order in which they were made."""
     about = TABLES[table]
-    names = ("workspace_id", "created_at", about.id, *about.columns)
-    last: tuple[Any, ...] = ("", 0, "")
+    key: tuple[str, ...] = ("workspace_id", about.id) if is_postgresql(tx) else ("rowid",)
+    last: tuple[Any, ...] = ("", "") if is_postgresql(tx) else (0,)
+    names = list(dict.fromkeys((*key, "workspace_id", about.id, *about.columns)))
+    marks = ", ".join(f"${number}" for number in range(1, len(key) + 1))
     while True:
         rows = await tx.all(
-            f"SELECT {', '.join(names)} FROM {table} WHERE (workspace_id, created_at, {about.id}) > ($1, $2, $3) "
-            f"ORDER BY workspace_id, created_at, {about.id} LIMIT {TOGETHER}",
+            f"SELECT {', '.join(names)} FROM {table} WHERE ({', '.join(key)}) > ({marks}) "
+            f"ORDER BY {', '.join(key)} LIMIT {TOGETHER}",
             *last,
         )
         if not rows:
             return
-        last = tuple(rows[-1])[:3]
+        last = tuple(rows[-1])[: len(key)]
         await _put_many(tx, table, [dict(zip(names, row, strict=True)) for row in rows])
 
 
