@@ -11,7 +11,7 @@ from bench.lists import QUESTIONS, Question
 from tests.support.postgres import Cluster
 from tests.support.server import World, serving
 
-from doorward.store import statistics
+from doorward.store import search, statistics
 from doorward.store.open import open_store
 from doorward.store.postgres import make_pool
 
@@ -160,6 +160,30 @@ async def test_nor_on_postgresql(tmp_path: Path, postgres: Cluster) -> None:
     assert not found, "\n".join(str(one) for one in found)
     for url in (url_of_few, url_of_many):
         await postgres.drop(url)
+
+
+async def test_filling_the_index_of_texts_looks_at_each_row_once(tmp_path: Path) -> None:
+    async with serving(tmp_path, None) as world:
+        await full(world, FEW)
+
+        async def sorted_anew(tx: Any) -> list[str]:
+            """Tables whose rows are sorted for each of the parts in which they are read."""
+            await search.drop_workspace(tx, world.workspace.workspace_id)
+            asked: list[tuple[str, Any]] = []
+            every = tx.all
+
+            def note(sql: str, *args: Any) -> Any:
+                asked.append((sql, args))
+                return every(sql, *args)
+
+            tx.all = note
+            await search.fill(tx)
+            tx.all = every
+            plans = {sql: await tx.all(f"EXPLAIN QUERY PLAN {sql}", *args) for sql, args in asked}
+            assert len(plans) > len(search.TABLES)
+            return [sql for sql, plan in plans.items() if "TEMP B-TREE" in str([step[3] for step in plan])]
+
+        assert await world.core.db.write(sorted_anew) == []
 
 
 async def test_every_index_has_its_numbers_from_the_first_start_on(tmp_path: Path) -> None:
