@@ -12,6 +12,8 @@ from tests.support.postgres import Cluster
 from tests.support.server import World, serving
 
 from doorward.store import search, statistics
+from doorward.store.db import Tx, insert
+from doorward.store.deliveries import DeliveryRow
 from doorward.store.open import open_store
 from doorward.store.postgres import make_pool
 
@@ -159,6 +161,56 @@ async def test_nor_on_postgresql(tmp_path: Path, postgres: Cluster) -> None:
                 found.append((question.path, question.about, at_few, at_many))
     assert not found, "\n".join(str(one) for one in found)
     for url in (url_of_few, url_of_many):
+        await postgres.drop(url)
+
+
+async def deliveries(world: World, count: int) -> list[Question]:
+    """A webhook with so many deliveries, of which three are given up and three wait; what is asked of it."""
+    made = await world.call("/webhooks/create", url="https://example.com/hook")
+    webhook_id = made["webhook"]["webhook_id"]
+    states = {n: "given_up" if n < 3 else "due" if n < 6 else "done" for n in range(count)}
+
+    async def add(tx: Tx) -> None:
+        await tx.many(
+            insert("deliveries", DeliveryRow),
+            [
+                (
+                    world.workspace.workspace_id,
+                    webhook_id,
+                    f"{n:08}",
+                    f"e-{n}",
+                    "device.added",
+                    state,
+                    2_000_000_000_000,
+                    "[]",
+                    n,
+                    0,
+                )
+                for n, state in states.items()
+            ],
+        )
+
+    await world.core.db.write(add)
+    about = {"webhook_id": webhook_id, "limit": 10}
+    path = "/webhooks/doorward/list_deliveries"
+    return [Question(path, state, {**about, "state": state}) for state in ("given_up", "due", "done")]
+
+
+async def test_few_deliveries_of_many_are_found(tmp_path: Path, postgres: Cluster) -> None:
+    urls = [await postgres.migrated(), await postgres.migrated()]
+    for on in ("sqlite", "postgresql"):
+        found = []
+        for url, count in zip(urls, (FEW, MANY * 4), strict=True):
+            folder, of_it = tmp_path / f"{on}-{count}", url if on == "postgresql" else None
+            async with serving(folder, of_it) as world:
+                asked = await deliveries(world, count)
+                if of_it is not None:
+                    await vacuum(of_it)
+                look = [await (pages(world, one, count, of_it) if of_it else steps(world, one, count)) for one in asked]
+                found.append(look)
+        for (few, shown), (many, as_many) in zip(*found, strict=True):
+            assert shown == as_many and many <= few * MOST + (10 if on == "postgresql" else 2 * EVERY), (on, found)
+    for url in urls:
         await postgres.drop(url)
 
 

@@ -112,7 +112,7 @@ async def list_deliveries(req: Request, p: ListDeliveries) -> dict[str, Any]:
     where = Where()
     where.add("workspace_id = {} AND webhook_id = {}", req.workspace_id, p.webhook_id)
     if p.state is not None:
-        where.add("state = {}", p.state)
+        where.add(f"state = '{p.state}'")  # spelled out: it is what leads to an index of these only
     if (position := page.start(req, p.page_cursor)) is not None:
         where.add("delivery_id < {}", position[1])
     rows = await deliveries.newest(req.db, where, p.limit + 1)
