@@ -200,6 +200,7 @@ def test_an_account_is_connected_and_the_browser_is_back(
     key = call("/workspaces/get")["workspace"]["publishable_key"]
     page = show("seam-connect-account-button", publishable_key=key, user_identifier_key="jane")
     here = page.url
+    page.wait_for_load_state("networkidle")  # the button does nothing until its client session is there
     with page.expect_navigation(url=f"{server.url}/connect_webviews/view**"):
         page.get_by_role("button", name="Connect Account").click()
     owner = Owner.on(page, server.url)

@@ -292,6 +292,7 @@ async def test_a_store_without_runs_gets_them_by_an_upgrade(tmp_path: Path, post
     url = await postgres.migrated()
 
     async def go_back(tx: Tx) -> None:
+        await tx.run("DROP INDEX deliveries_given_up")
         await tx.run("ALTER TABLE search_rows DROP COLUMN runs")
         await tx.run("DELETE FROM schema_migrations WHERE version >= 23")
 
