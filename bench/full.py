@@ -16,6 +16,7 @@ from doorward.demo import Browser, Server
 from doorward.store import search
 from doorward.store.db import Database, Tx
 from doorward.store.open import open_store
+from doorward.store.sqlite import SqliteDatabase
 
 EACH = 10
 """Rows of one customer, one account, one person: as many in any store."""
@@ -151,27 +152,33 @@ async def fill(db: Database, workspace_id: str, count: int) -> None:
         given = {"workspace_id": f"'{workspace_id}'", one: sql.id(of_one), other: sql.shared_id(of_other)}
         await tx.run(f"{numbers} INSERT INTO {table} ({', '.join(given)}) SELECT {', '.join(given.values())} FROM n")
 
-    async def without_indexes(tx: Tx) -> list[str]:
-        """They are made anew sooner than they are kept up."""
-        if not search.is_postgresql(tx):
-            return []
-        found = await tx.all(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'search_rows' AND indexdef LIKE '%gin%'"
-        )
-        for name, _ in found:
-            await tx.run(f"DROP INDEX {name}")
-        return [str(row[1]) for row in found]
-
     await db.write(search.drop_workspace, workspace_id)
-    indexes = await db.write(without_indexes)
+    indexes = await db.write(_without_indexes)
     for table in TABLES:
         await db.write(copy, table)
     for table in LINKS:
         await db.write(link, table)
     for index in indexes:
         await db.write(lambda tx, index: tx.run(index), index)
+    if isinstance(db, SqliteDatabase):
+        await db.use_statistics()  # they went with the indexes
     while await db.write(search.merge):  # as the server does every hour
         pass
+
+
+async def _without_indexes(tx: Tx) -> list[str]:
+    """Drop all but keys, which are made anew sooner than they are kept up: what makes them."""
+    if not search.is_postgresql(tx):
+        of = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = $1"
+    else:
+        of = (
+            "SELECT CAST(CAST(indexrelid AS REGCLASS) AS TEXT), pg_get_indexdef(indexrelid) FROM pg_index "
+            "WHERE indrelid = to_regclass($1) AND NOT EXISTS (SELECT 1 FROM pg_constraint WHERE conindid = indexrelid)"
+        )
+    found = [row for table in (*TABLES, *LINKS, "search_rows") for row in await tx.all(of, table)]
+    for name, _ in found:
+        await tx.run(f"DROP INDEX {name}")
+    return [str(row[1]) for row in found]
 
 
 async def _fill(data_dir: Path, database_url: str | None, workspace_id: str, count: int) -> None:

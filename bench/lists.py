@@ -191,7 +191,7 @@ def databases(name: str) -> Iterator[tuple[str | None, str | None]]:
     if name == "sqlite":
         yield None, None
         return
-    with cluster("max_wal_size=8GB maintenance_work_mem=1GB") as running:
+    with cluster("max_wal_size=8GB maintenance_work_mem=8GB") as running:
         yield asyncio.run(running.empty()), asyncio.run(running.empty())
 
 

@@ -1,6 +1,9 @@
 """Fixtures of the rings that run on both databases."""
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +14,11 @@ from hypothesis import HealthCheck, settings
 sys.path.insert(0, str(Path(__file__).parent.parent))  # so that rings can import `tests.support`
 
 from tests.support.postgres import cluster
+
+# Files of tests lie in memory where there is room: a disk that is slow or shared would take longer than the tests.
+MEMORY = Path("/dev/shm")
+if "TMPDIR" not in os.environ and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 2 * 2**30:
+    os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 # A busy machine is no fault of what is tested.
 settings.register_profile("patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -34,6 +42,6 @@ async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str | No
         yield None
         return
     running: Cluster = request.getfixturevalue("postgres")
-    url = await running.migrated()
+    url = await running.lent()
     yield url
-    await running.drop(url)
+    await running.take_back(url)

@@ -127,8 +127,7 @@ class Hostile(RuleBasedStateMachine):
         super().__init__()
         self._listening = listening()
         self.said = self._listening.__enter__()
-        shared_memory = Path("/dev/shm")
-        self.folder = Path(tempfile.mkdtemp(prefix="hostile-", dir=shared_memory if shared_memory.is_dir() else None))
+        self.folder = Path(tempfile.mkdtemp(prefix="hostile-"))
         self.house = self.make_house(self.folder, self.make_url(), self.said)
         self._is_well = True
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import asyncpg
 
 from doorward.clock import Clock
+from doorward.store.migrate import migrations
 from doorward.store.open import open_store
 
 MISSING = (
@@ -19,6 +21,17 @@ MISSING = (
     "databases need them."
 )
 _FAST = "fsync=off synchronous_commit=off full_page_writes=off shared_buffers=32MB max_connections=200 autovacuum=off"
+LENT = 30
+"""How often a database is lent: what its tests deleted stays in its files."""
+_EMPTY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+SET session_replication_role = replica;
+DO $$ DECLARE name TEXT; BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migrations' LOOP
+    EXECUTE format('DELETE FROM %I', name);
+  END LOOP;
+END $$;
+"""
 
 
 def find_programs() -> Path:
@@ -52,6 +65,8 @@ class Cluster:
         self._options = options
         self._numbers = itertools.count(1)
         self._has_template = False
+        self._clean: list[str] = []
+        self._lent: Counter[str] = Counter()
 
     def start(self) -> None:
         _run(*self._control, "-l", str(self.folder / "log"), "-w", "-o", self._options, "start")
@@ -87,6 +102,26 @@ class Cluster:
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         await self._command(f"CREATE DATABASE {name} TEMPLATE doorward")
         return self.url(name)
+
+    async def lent(self) -> str:
+        """The address of a database with our tables, all empty: one that was used before, where there is one. It is
+        for tests that change no table."""
+        url = self._clean.pop() if self._clean else await self.migrated()
+        self._lent[url] += 1
+        return url
+
+    async def take_back(self, url: str) -> None:
+        """The database can be lent again, or is dropped when it is worn out: nothing tidies it up."""
+        con = await asyncpg.connect(url)
+        try:
+            await con.execute(_EMPTY)
+            newest = await con.fetchval("SELECT MAX(version) FROM schema_migrations")
+        finally:
+            await con.close()
+        if self._lent[url] < LENT and newest == migrations("postgresql")[-1][0]:
+            self._clean.append(url)
+        else:
+            await self.drop(url)
 
     async def drop(self, url: str) -> None:
         """End a database, whoever is still connected."""
