@@ -37,9 +37,10 @@ async def led(world: World, text: str, *, alone: bool = False) -> str | list[str
     before = len(where.args)
     if await asked.narrow(None):
         return "order"
-    if len(where.args) == before:
+    ids, *text = where.args[before:]
+    if not text:
         return "not"
-    return sorted(json.loads(where.args[-1]) if isinstance(where.args[-1], str) else where.args[-1])
+    return sorted(json.loads(ids) if isinstance(ids, str) else ids)
 
 
 async def shown(world: World, **filters: Any) -> list[str]:

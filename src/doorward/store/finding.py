@@ -28,6 +28,7 @@ from doorward.store.search import (
     word,
 )
 
+Column = Callable[[str], str]
 FIRST = 64
 """Rows asked for at once."""
 MANY = 2_500
@@ -55,46 +56,54 @@ class Finding:
         self._table = table
         self._workspace_id = workspace_id
         self._about = TABLES[table]
-        self._exact = 0
-        """Conditions of ours."""
+        self._exact: list[Callable[[Column], None]] = []
+        """What adds the exact conditions; it is given where a column of `search_rows` is."""
         self._texts: list[str] = []
         self._pairs: list[list[str]] = []
 
     def text(self, text: str) -> None:
         """Only rows that contain a text, in capitals or not."""
-        text, column = plain(text), self._written("text")
-        self._exact += 1
+        text = plain(text)
         if len(text) > LONGEST:
             self._where.any_of(self._id, [])
             return
         if len(text.encode()) >= SHORT:
             self._texts.append(text)
 
-        def anywhere(each: Where) -> None:
+        def exactly(column: Column) -> None:
+            is_like = _is(f"{column('text')} LIKE {{}} ESCAPE '\\'")
             behind_id = f"%{BETWEEN}" if self._about.by_start else ""
-            each.add(_is(f"{column} LIKE {{}} ESCAPE '\\'"), behind_id + like(text))
-            if self._about.by_start and len(text) >= BEGINNING:
-                each.add(_is(f"{column} LIKE {{}} ESCAPE '\\'"), like(text)[1:])
 
-        self._where.either(anywhere)
+            def anywhere(each: Where) -> None:
+                each.add(is_like, behind_id + like(text))
+                if self._about.by_start and len(text) >= BEGINNING:
+                    each.add(is_like, like(text)[1:])
+
+            self._where.either(anywhere)
+
+        self._exact.append(exactly)
 
     def pair(self, key: str, text: str) -> None:
         """Only rows whose metadata has a value for this key that reads so."""
         pairs = pairs_asked(key, text)
         self._pairs.append(pairs)
-        self._exact += 1
-        if is_postgresql(self._read):
-            self._where.add(_is(f"{self._written('pairs')} && {{}}"), pairs)
-        else:
-            self._where.add(
-                f"EXISTS (SELECT 1 FROM json_each({self._written('pairs')}) WHERE value = ANY({{}}))", pairs
-            )
+
+        def exactly(column: Column) -> None:
+            if is_postgresql(self._read):
+                self._where.add(_is(f"{column('pairs')} && {{}}"), pairs)
+            else:
+                self._where.add(f"EXISTS (SELECT 1 FROM json_each({column('pairs')}) WHERE value = ANY({{}}))", pairs)
+
+        self._exact.append(exactly)
 
     def without(self, key: str) -> None:
         """Only rows whose metadata has no such key."""
-        value = self._read.dialect.json_text(f"{self._about.alias}{METADATA}", self._where.bind(key))
-        self._where.add(f"{value} IS NULL")
-        self._exact += 1
+
+        def exactly(_column: Column) -> None:
+            value = self._read.dialect.json_text(f"{self._about.alias}{METADATA}", self._where.bind(key))
+            self._where.add(f"{value} IS NULL")
+
+        self._exact.append(exactly)
 
     @property
     def _id(self) -> str:
@@ -113,13 +122,19 @@ class Finding:
 
         True: the list goes in the index's order, and begins there; False: it goes in its own.
         """
+        is_led = await self._narrow(after)
+        for exactly in self._exact:
+            exactly("found_{}".format if is_led else self._written)
+        return is_led
+
+    async def _narrow(self, after: tuple[int, str] | None) -> bool:
         if not (self._texts or self._pairs):
             return False
         if is_postgresql(self._read):
             ids = await self._few_in_postgresql()
         else:
             part, whole = self._expression(telling), self._expression(str)
-            is_alone = self._where.count == 1 + self._exact
+            is_alone = self._where.count == 1
             ids = None if is_alone and part == whole else await self._few(FIRST, part)
             if ids is None and is_alone:
                 return await self._in_order(whole, after and after[1])
@@ -213,9 +228,9 @@ class Finding:
                 return False
             begins_behind = row[0]
         where.led_by(
-            "(SELECT f.rowid AS found_at, r.id AS found_id FROM search_index f CROSS JOIN search_rows r "
-            "ON r.text_id = f.rowid WHERE f.search_index MATCH {} AND f.rowid > {} "
-            "AND r.workspace_id = {} AND r.kind = {})",
+            "(SELECT f.rowid AS found_at, r.id AS found_id, r.text AS found_text, r.pairs AS found_pairs "
+            "FROM search_index f CROSS JOIN search_rows r ON r.text_id = f.rowid "
+            "WHERE f.search_index MATCH {} AND f.rowid > {} AND r.workspace_id = {} AND r.kind = {})",
             expression,
             begins_behind,
             *own,
