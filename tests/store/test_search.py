@@ -37,8 +37,8 @@ async def led(world: World, text: str, *, alone: bool = False) -> str | list[str
     before = len(where.args)
     if await asked.narrow(None):
         return "order"
-    ids, *text = where.args[before:]
-    if not text:
+    ids, *exactly = where.args[before:]
+    if not exactly:
         return "not"
     return sorted(json.loads(ids) if isinstance(ids, str) else ids)
 
