@@ -18,7 +18,7 @@ from doorward.api.route import ROUTES
 from doorward.wire.events import TYPES, Event
 
 BASE = "http://door.example"
-MOST_SECONDS = 2.0
+MOST_SECONDS = 1.0
 """Of the processor, on a slow machine."""
 
 CONSOLE = {"console_session_token", "console_session_token_with_workspace", "console_session_token_without_workspace"}
@@ -99,8 +99,8 @@ def test_it_is_built_quickly_and_once_and_not_on_import() -> None:
         "assert o.document('http://y')['paths'] is o.document('http://x')['paths']\n"
         "print(took)"
     )
-    took = min(float(subprocess.check_output([sys.executable, "-c", script], text=True)) for _ in range(2))
-    assert took < MOST_SECONDS
+    took = [float(subprocess.check_output([sys.executable, "-c", script], text=True)) for _ in range(3)]
+    assert min(took) < MOST_SECONDS
 
 
 def test_a_missing_source_costs_the_descriptions_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
