@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.postgres import Cluster
 from tests.support.server import World, new_workspace, serving
 
 from doorward.api import page
@@ -289,21 +288,22 @@ async def test_rows_from_before_the_index_are_in_it(tmp_path: Path, database_url
         assert [in_order(row[3]) for row in rows] == [in_order(row[3]) for row in rows_before]
 
 
-async def test_a_store_without_runs_gets_them_by_an_upgrade(tmp_path: Path, postgres: Cluster) -> None:
-    url = await postgres.migrated()
-
-    async def go_back(tx: Tx) -> None:
-        await tx.run("DROP INDEX deliveries_given_up")
-        await tx.run("ALTER TABLE search_rows DROP COLUMN runs")
-        await tx.run("DELETE FROM schema_migrations WHERE version >= 23")
-
-    async with serving(tmp_path, url) as world:
-        made = await make(world, "North Wing")
-        await world.core.db.write(go_back)
-    async with serving(tmp_path, url) as world:
-        assert await led(world, "north wing") == [made]
-        assert await world.core.db.read.all("SELECT id FROM search_rows WHERE cardinality(runs) = 0") == []
-    await postgres.drop(url)
+async def test_rows_are_walked_only_where_those_that_fit_are_everywhere(
+    tmp_path: Path, database_url: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "SAMPLE", 4)
+    monkeypatch.setattr(finding, "CLOSE", 2)
+    async with serving(tmp_path, database_url) as world:
+        for text, names in {
+            "begin": ["At the beginning"] * 4 + ["Elsewhere"] * 9,
+            "end": ["Elsewhere"] * 9 + ["At the end"] * 4,
+            "everywhere": ["Everywhere", "No"] * 6,
+        }.items():
+            one = await new_workspace(world, text)
+            made = [await make(one, name) for name in names]
+            fit = [space_id for space_id, name in zip(made, names, strict=True) if text in name.lower()]
+            assert await led(one, text) == ("not" if text == "everywhere" else sorted(fit))
+            assert await shown(one, search=text) == fit
 
 
 async def test_letters_are_compared_whatever_their_case(tmp_path: Path, database_url: str | None) -> None:

@@ -15,8 +15,9 @@ from tests.support.server import serving
 
 from doorward.clock import ManualClock
 from doorward.ids import new_id
-from doorward.store import bookmarks, deliveries, devices, due, migrate, webhooks
-from doorward.store.db import Database, StoreBusy, StoreUnavailable, Tx
+from doorward.store import bookmarks, deliveries, devices, due, migrate, spaces, webhooks
+from doorward.store.db import Database, StoreBusy, StoreUnavailable, Tx, Where
+from doorward.store.finding import Finding
 from doorward.store.open import open_store
 
 CLOCK = ManualClock()
@@ -266,6 +267,44 @@ async def test_what_webhooks_had_before_an_upgrade_is_there_after_it(
         done = await deliveries.get(db.read, "w", "delivery 2")
         assert done is not None
         assert (done.state, done.earlier_tries) == ("done", 0)
+        await db.close()
+
+
+async def test_spaces_of_before_an_upgrade_are_found_and_counted_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    running: Cluster = request.getfixturevalue("postgres")
+    migrations = migrate.migrations
+    for url in (None, await running.empty()):
+        known = migrations("postgresql" if url else "sqlite")
+        monkeypatch.setattr(migrate, "migrations", lambda _name, known=known: [one for one in known if one[0] < 23])
+        db = await open_store(tmp_path, url, clock=CLOCK)
+        await db.write(add, "w")
+
+        async def fill(tx: Tx) -> None:
+            for space_id, held in (("a", 2), ("b", 0)):
+                await tx.run(
+                    "INSERT INTO spaces (workspace_id, space_id, name, created_at) VALUES ('w', $1, 'North Wing', 0)",
+                    space_id,
+                )
+                for number in range(held):
+                    await tx.run("INSERT INTO space_devices VALUES ('w', $1, $2)", space_id, f"device {number}")
+
+        await db.write(fill)
+        await db.close()
+        monkeypatch.setattr(migrate, "migrations", lambda _name, known=known: known)
+        db = await open_store(tmp_path, url, clock=CLOCK)
+        where = Where()
+        where.add("s.workspace_id = {}", "w")
+        asked = Finding(db.read, where, "spaces", "w")
+        asked.text("th wing")
+        await asked.narrow(None)
+        assert {one.row.space_id: one.device_count for one in await spaces.see_page(db.read, where, 9)} == {
+            "a": 2,
+            "b": 0,
+        }
+        if url:
+            assert await db.read.all("SELECT id FROM search_rows WHERE cardinality(runs) = 0") == []
         await db.close()
 
 

@@ -13,7 +13,9 @@ async def made(world: World, **body: Any) -> Any:
 
 
 async def in_it(world: World, space_id: str) -> list[str]:
-    return [one["device_id"] for one in (await world.call("/devices/list", space_id=space_id))["devices"]]
+    found = [one["device_id"] for one in (await world.call("/devices/list", space_id=space_id))["devices"]]
+    assert (await world.call(GET, space_id=space_id))["space"]["device_count"] == len(found)
+    return found
 
 
 async def told(world: World, space_id: str) -> list[tuple[str, list[str]]]:

@@ -2,7 +2,8 @@
 
     few rows fit:   their ids, from the index, as a condition
     many rows fit:  alone, in the index's own order, which is that in which rows were made; so a page of them costs the
-                    same wherever it begins. With other filters, row after row of what those leave
+                    same wherever it begins. With other filters, row after row of what those leave, and at once where
+                    many of the first and last rows fit
 
 The index only leads to rows: the exact condition is in the query besides, and looks at what is written of the row in
 `search_rows`, the same on both databases. Texts that are shorter than the index's runs are looked for row by row.
@@ -33,8 +34,9 @@ FIRST = 64
 """Rows asked for at once."""
 MANY = 2_500
 """Rows that are looked up one by one. More of them stand close together in any list."""
-SAMPLE, CLOSE = 200, 40
-"""Rows looked at in PostgreSQL before its index is; where one of so many fits, a page is found soonest row by row."""
+SAMPLE, CLOSE = 100, 40
+"""Rows looked at, at either end, before many are looked up; where one of so many fits, a page is found soonest row by
+row."""
 BEGINNING = 4
 """Characters that an id is found by which is found by its beginning."""
 LONGEST = 1_000
@@ -89,10 +91,8 @@ class Finding:
         self._pairs.append(pairs)
 
         def exactly(column: Column) -> None:
-            if is_postgresql(self._read):
-                self._where.add(_is(f"{column('pairs')} && {{}}"), pairs)
-            else:
-                self._where.add(f"EXISTS (SELECT 1 FROM json_each({column('pairs')}) WHERE value = ANY({{}}))", pairs)
+            condition = self._has_pair(column("pairs"))
+            self._where.add(_is(condition) if is_postgresql(self._read) else condition, pairs)
 
         self._exact.append(exactly)
 
@@ -131,35 +131,47 @@ class Finding:
         if not (self._texts or self._pairs):
             return False
         if is_postgresql(self._read):
-            ids = await self._few_in_postgresql()
+            ids = None if await self._are_close() else await self._few_in_postgresql()
         else:
             part, whole = self._expression(telling), self._expression(str)
             is_alone = self._where.count == 1
             ids = None if is_alone and part == whole else await self._few(FIRST, part)
             if ids is None and is_alone:
                 return await self._in_order(whole, after and after[1])
-            if ids is None:
+            if ids is None and not await self._are_close():
                 ids = await self._few(MANY, whole)
         if ids is not None:
             self._where.add(f"{self._id} = ANY({{}})", ids)
         return False
 
-    async def _few_in_postgresql(self) -> list[str] | None:
-        """Ids of all rows that may fit; None: they are many, or stand close together.
-
-        The planner does not see how rare a text is, as statements are planned once for all values. So it is told by the
-        form of the query: the first rows are looked at one by one, and the index is asked for nothing but the text.
-        """
+    async def _are_close(self) -> bool:
+        """Whether so many of the first rows fit, and of the last, that any list is walked soonest row by row."""
         own = Where()
         own.add("workspace_id = {} AND kind = {}", self._workspace_id, self._table)
-        fits = self._fits(own)
-        row = await self._read.one(
-            f"SELECT COUNT(*) FROM (SELECT text, pairs FROM search_rows WHERE {own} ORDER BY id LIMIT {SAMPLE}) "
-            f"first_rows WHERE {fits}",
-            *own.args,
+        fits = Where()
+        fits.args = own.args
+        for text in self._texts:
+            fits.add("text LIKE {} ESCAPE '\\'", like(text))
+        for pairs in self._pairs:
+            fits.add(self._has_pair("pairs"), pairs)
+        rows = f"SELECT text, pairs FROM search_rows WHERE {own} ORDER BY"
+        first, last = (
+            f"(SELECT COUNT(*) FROM ({rows} {order} LIMIT {SAMPLE}) r WHERE {fits})" for order in ("id", "id DESC")
         )
-        if row is not None and row[0] >= SAMPLE // CLOSE:
-            return None
+        row = await self._read.one(f"SELECT {first}, {last}", *own.args)
+        return row is not None and min(row) >= SAMPLE / CLOSE
+
+    def _has_pair(self, column: str) -> str:
+        if is_postgresql(self._read):
+            return f"{column} && {{}}"
+        return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value = ANY({{}}))"
+
+    async def _few_in_postgresql(self) -> list[str] | None:
+        """Ids of all rows that may fit; None: they are many.
+
+        The planner does not see how rare a text is, as statements are planned once for all values. So it is told by the
+        form of the query: the index is asked for nothing but the text.
+        """
         own = Where()
         own.add("workspace_id = {} AND kind = {}", self._workspace_id, self._table)
         row = await self._read.one(
@@ -170,16 +182,6 @@ class Finding:
         )
         assert row is not None
         return None if row[0] >= 4 * MANY or len(row[1]) > MANY else list(row[1])
-
-    def _fits(self, values: Where) -> Where:
-        """What a row of `search_rows` has to have, with the values of another condition."""
-        found = Where()
-        found.args = values.args
-        for text in self._texts:
-            found.add("text LIKE {}", like(text))
-        for pairs in self._pairs:
-            found.add("pairs && {}", pairs)
-        return found
 
     def _in_index(self, values: Where) -> Where:
         """What PostgreSQL's indexes are asked for: by a part of each text."""

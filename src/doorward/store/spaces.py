@@ -38,10 +38,7 @@ class SeenSpace(msgspec.Struct, frozen=True):
 Members = Literal["devices", "accounts"]
 _TABLES = {"devices": ("space_devices", "device_id"), "accounts": ("space_accounts", "connected_account_id")}
 _SELECT = f"SELECT {columns(SpaceRow)} FROM spaces"
-_SEE = (
-    f"SELECT {columns(SpaceRow, 's.')}, p.space_key, (SELECT COUNT(*) FROM space_devices m "
-    "WHERE m.workspace_id = s.workspace_id AND m.space_id = s.space_id) FROM "
-)
+_SEE = f"SELECT {columns(SpaceRow, 's.')}, p.space_key, s.device_count FROM "
 _SEEN = "spaces s LEFT JOIN spaces p ON p.workspace_id = s.workspace_id AND p.space_id = s.parent_space_id"
 
 
@@ -136,6 +133,7 @@ async def put_in(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> No
         f"INSERT INTO {table} (workspace_id, space_id, {column}) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         [(row.workspace_id, row.space_id, one) for one in ids],
     )
+    await _count(tx, row)
 
 
 async def take_out(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> None:
@@ -143,6 +141,17 @@ async def take_out(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> 
     await tx.many(
         f"DELETE FROM {table} WHERE workspace_id = $1 AND space_id = $2 AND {column} = $3",
         [(row.workspace_id, row.space_id, one) for one in ids],
+    )
+    await _count(tx, row)
+
+
+async def _count(tx: Tx, row: SpaceRow) -> None:
+    """Keep how many devices are in it, behind the lock of the workspace's spaces."""
+    await tx.run(
+        "UPDATE spaces SET device_count = (SELECT COUNT(*) FROM space_devices "
+        "WHERE workspace_id = $1 AND space_id = $2) WHERE workspace_id = $1 AND space_id = $2",
+        row.workspace_id,
+        row.space_id,
     )
 
 
