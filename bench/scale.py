@@ -33,9 +33,9 @@ from bench import units as emulated  # noqa: E402 - run as a file
 from bench.run import Line, Row, say, table  # noqa: E402
 from bench.site import Failed, Site, cpu_s, memory_kb, site_of  # noqa: E402
 from doorward.clock import Clock  # noqa: E402
-from doorward.providers.base import WantedCode, Written  # noqa: E402
 from doorward.providers.my_2n.client import TwoNClient  # noqa: E402
 from doorward.providers.my_2n.driver import TwoNLink  # noqa: E402
+from doorward.providers.reports import WantedCode, Written  # noqa: E402
 
 PULL_S = 20
 """A long poll of the driver: idle times are measured over whole ones."""

@@ -7,8 +7,8 @@ import pytest
 from tests.support.server import EMAIL, World, serving
 
 from doorward.core import devices as rules
-from doorward.providers.base import Issue
 from doorward.providers.my_2n.emulator import UNI, Account, Privilege, SwitchConfig, Unit
+from doorward.providers.reports import Issue
 from doorward.store import devices as store
 
 LOOK = "ConfigurationChanged"

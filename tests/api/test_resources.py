@@ -196,7 +196,7 @@ async def test_an_account_is_found_changed_and_deleted_with_everything_below_it(
 
 
 async def test_real_workspaces_connect_no_virtual_devices(world: World) -> None:
-    from doorward.providers.base import Refused
+    from doorward.providers.errors import Refused
 
     real = await new_workspace(world, "Real", is_sandbox=False)
     with pytest.raises(Refused, match="address"):

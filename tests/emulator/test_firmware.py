@@ -6,11 +6,12 @@ import aiohttp
 import pytest
 
 from doorward.clock import Clock, ManualClock
-from doorward.providers.base import Unsupported, WantedCode
+from doorward.providers.errors import Unsupported
 from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import NEW, OLD, SOLO, Firmware, SwitchConfig, Unit, start_units
 from doorward.providers.my_2n.emulator.firmware import UNHEARD_EVENT, UNHEARD_OF
+from doorward.providers.reports import WantedCode
 
 from .client import ANN, Device, user
 

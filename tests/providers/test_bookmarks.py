@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import AlarmsForgotten, Bookmark, DeviceEvent, DoorbellRang, LockMoved, Noted, StateRead
+from doorward.providers.events import (
+    AlarmsForgotten,
+    Bookmark,
+    DeviceEvent,
+    DoorbellRang,
+    LockMoved,
+    Noted,
+    StateRead,
+)
 from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import Account, Privilege

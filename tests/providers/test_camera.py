@@ -5,18 +5,17 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import (
-    ChoosesSwitch,
+from doorward.providers.base import ChoosesSwitch, TakesPictures
+from doorward.providers.errors import (
     NotAuthorized,
     Offline,
-    PictureSettings,
     Refused,
-    TakesPictures,
     Unsupported,
 )
 from doorward.providers.my_2n.camera import _settings
 from doorward.providers.my_2n.emulator import ACCESS_UNIT, UNI, SwitchConfig
 from doorward.providers.my_2n.emulator.picture import grey_jpeg
+from doorward.providers.reports import PictureSettings
 
 from .world import until, watching, world
 

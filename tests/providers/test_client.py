@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from doorward.clock import ManualClock
-from doorward.providers.base import (
+from doorward.providers.errors import (
     NotAuthorized,
     Offline,
     OutcomeUnknown,

@@ -11,23 +11,23 @@ from typing import Any
 import pytest
 
 from doorward.providers.base import (
-    AccessDenied,
+    Link,
+    Locks,
+    ProgramsCodes,
+    Watches,
+)
+from doorward.providers.errors import (
     CodeRejected,
     DuplicateCode,
-    Link,
-    LockMoved,
-    Locks,
     NoRoom,
     NotAuthorized,
     Offline,
     OutcomeUnknown,
-    ProgramsCodes,
     ProviderError,
     Refused,
-    StateRead,
-    Watches,
-    Written,
 )
+from doorward.providers.events import AccessDenied, LockMoved, StateRead
+from doorward.providers.reports import Written
 
 from .world import GUEST, OTHER, code, within, world
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import CodesRead, DoubtfulAnswer, ProviderError, WantedCode
+from doorward.providers.errors import DoubtfulAnswer, ProviderError
 from doorward.providers.my_2n.emulator import Quirks
+from doorward.providers.reports import CodesRead, WantedCode
 
 from .world import World, world
 

@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import AccessDenied, Alarm, AlarmChanged, DeviceEvent, LetIn, LockMoved, Method, Noted
+from doorward.providers.events import (
+    AccessDenied,
+    Alarm,
+    AlarmChanged,
+    DeviceEvent,
+    LetIn,
+    LockMoved,
+    Method,
+    Noted,
+)
 from doorward.providers.my_2n.events import Translated, Translator, occurred_at
 from doorward.providers.my_2n.intercom import Switch
 

@@ -5,12 +5,18 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from doorward.providers.base import AccessDenied, DeviceEvent, FoundCode, LetIn, LockMoved, WantedCode, Written
+from doorward.providers.events import (
+    AccessDenied,
+    DeviceEvent,
+    LetIn,
+    LockMoved,
+)
 from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.codes import clean_name
 from doorward.providers.my_2n.digest import Login, choose, parse_challenges
 from doorward.providers.my_2n.events import NAMES, Translator
 from doorward.providers.my_2n.intercom import Switch
+from doorward.providers.reports import FoundCode, WantedCode, Written
 
 from .world import GUEST, MONOSTABLE, OTHER, code, world
 
@@ -150,7 +156,7 @@ rows = st.fixed_dictionaries(
     st.fixed_dictionaries({}, optional={"series": junk, "timestamp": junk, "invalid": junk}),
 )
 async def test_any_directory_is_read_whole_or_refused(users: Any, rest: dict[str, Any]) -> None:
-    from doorward.providers.base import ProviderError
+    from doorward.providers.errors import ProviderError
 
     async def query(self: TwoNClient, *_: Any, **__: Any) -> dict[str, Any]:
         return {**rest, "users": users}

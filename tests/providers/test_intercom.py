@@ -8,10 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from doorward.providers.base import (
+from doorward.providers.errors import (
     CodeRejected,
     DuplicateCode,
-    Issue,
     NotAuthorized,
     NotOurs,
     Offline,
@@ -19,13 +18,13 @@ from doorward.providers.base import (
     ProviderError,
     Refused,
     Unsupported,
-    Written,
 )
 from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.codes import clean_name, owner_tag
 from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import UNI, Account, Privilege, Quirks, SwitchConfig
 from doorward.providers.my_2n.intercom import _zone
+from doorward.providers.reports import Issue, Written
 
 from .world import BISTABLE, DEVICE, GUEST, MONOSTABLE, OTHER, OWNER, WORKSPACE, code, until, world
 

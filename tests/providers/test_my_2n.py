@@ -15,16 +15,17 @@ from doorward.providers.base import (
     AccountAccess,
     AccountLogin,
     Discovers,
-    DoorbellRang,
-    LockMoved,
+    Place,
+    Provider,
+)
+from doorward.providers.errors import (
     NotAuthorized,
     Offline,
     OutcomeUnknown,
-    Place,
-    Provider,
     Refused,
     Unsupported,
 )
+from doorward.providers.events import DoorbellRang, LockMoved
 from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.direct import Direct
 from doorward.providers.my_2n.driver import TwoNLink, number_of

@@ -12,7 +12,12 @@ import pytest
 from aiohttp import web
 
 from doorward.networks import DEVICE_NETWORKS, Networks
-from doorward.providers.base import Offline, ProviderError, Refused, Unsupported
+from doorward.providers.errors import (
+    Offline,
+    ProviderError,
+    Refused,
+    Unsupported,
+)
 from doorward.providers.my_2n.emulator import ACCESS_UNIT, Quirks, Service, ServiceSettings, start_units
 from doorward.providers.my_2n.emulator.tls import server_context
 from doorward.providers.my_2n.probe import Address, Found, parse_address, probe

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import DeviceReport, Issue, Refused
+from doorward.providers.errors import Refused
 from doorward.providers.my_2n import facts
 from doorward.providers.my_2n.emulator import UNI, VERSO, Account, Privilege, Quirks, SwitchConfig
 from doorward.providers.my_2n.emulator.switches import Switch
 from doorward.providers.my_2n.emulator.table import FUNCTIONS
+from doorward.providers.reports import DeviceReport, Issue
 
 from .world import MONOSTABLE, World, until, watching, world
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.support.gateway import HEADER, KEY, Scene, open_scene
 
-from doorward.providers.base import NotAuthorized, Offline, OutcomeUnknown
+from doorward.providers.errors import NotAuthorized, Offline, OutcomeUnknown
 from doorward.providers.my_2n.client import TwoNClient
 from doorward.providers.my_2n.emulator import Service, ServiceSettings
 from doorward.providers.my_2n.troubles import (

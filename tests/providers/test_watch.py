@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from doorward.providers.base import (
+from doorward.providers.errors import NotAuthorized, Offline, Refused
+from doorward.providers.events import (
     AccessDenied,
     Alarm,
     AlarmChanged,
@@ -15,10 +16,7 @@ from doorward.providers.base import (
     DoorMoved,
     LetIn,
     LockMoved,
-    NotAuthorized,
     Noted,
-    Offline,
-    Refused,
     StateRead,
     Tampered,
 )

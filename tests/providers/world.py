@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doorward.clock import ManualClock
-from doorward.providers.base import AlarmsForgotten, Bookmark, DeviceEvent, Noted, Offline, StateRead, WantedCode
+from doorward.providers.errors import Offline
+from doorward.providers.events import (
+    AlarmsForgotten,
+    Bookmark,
+    DeviceEvent,
+    Noted,
+    StateRead,
+)
 from doorward.providers.my_2n.client import Timeouts, TwoNClient
 from doorward.providers.my_2n.driver import TwoNLink
 from doorward.providers.my_2n.emulator import (
@@ -22,6 +29,7 @@ from doorward.providers.my_2n.emulator import (
     start_units,
 )
 from doorward.providers.my_2n.transport import InProcess
+from doorward.providers.reports import WantedCode
 
 WORKSPACE = "0f3c2a10-90ab-4d5e-8f01-2233445566aa"
 OWNER = "doorward-0f3c2a1090ab"

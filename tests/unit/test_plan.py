@@ -4,7 +4,7 @@ import pytest
 
 from doorward.core import plan
 from doorward.core.plan import Code, Content, Remove, Set
-from doorward.providers.base import FoundCode
+from doorward.providers.reports import FoundCode
 
 NOW = 1_790_000_000_000
 

@@ -7,18 +7,16 @@ from doorward.providers.base import (
     AccountAccess,
     AccountLogin,
     DeviceLogin,
-    DeviceReport,
     Field,
     Known,
     Link,
     LoginForm,
     Model,
-    NotAuthorized,
     OfferedDevice,
-    Offline,
     Place,
-    ProviderError,
 )
+from doorward.providers.errors import NotAuthorized, Offline, ProviderError
+from doorward.providers.reports import DeviceReport
 
 PASSWORD = "1234"
 WRONG_ACCOUNT = "The e-mail address or the password is not right. Check both and try again."

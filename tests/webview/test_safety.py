@@ -13,7 +13,7 @@ from doorward.clock import ManualClock
 from doorward.core import webviews
 from doorward.core.context import Core
 from doorward.core.workspaces import partner_shown
-from doorward.providers.base import NotAuthorized
+from doorward.providers.errors import NotAuthorized
 from doorward.store import workspaces
 from doorward.store.db import StoreUnavailable
 

@@ -12,7 +12,7 @@ from tests.support.server import World, serving, until
 
 from doorward.app import running
 from doorward.core import devices
-from doorward.providers.base import NotAuthorized, Offline, Refused
+from doorward.providers.errors import NotAuthorized, Offline, Refused
 from doorward.providers.my_2n.emulator import Account
 from doorward.store.db import StoreBusy
 from doorward.wire.time import iso
@@ -535,7 +535,7 @@ async def test_a_report_and_a_command_at_once_keep_the_row_whole(tmp_path: Path,
         await world.connect()
         await world.watched()
         core, about = world.core, (world.workspace.workspace_id, world.devices[0])
-        from doorward.providers.base import Offline
+        from doorward.providers.errors import Offline
 
         await asyncio.gather(
             *(

@@ -9,7 +9,7 @@ from tests.support.server import World, new_workspace, request, serving
 from tests.work.test_codes import hours
 
 from doorward.core.webviews import Order
-from doorward.providers.base import Refused
+from doorward.providers.errors import Refused
 from doorward.wire.time import iso
 
 PUSH, FORGET = "/customers/push_data", "/customers/delete_data"

@@ -13,7 +13,7 @@ from tests.work.test_codes import create, reaches
 
 from doorward.core import webviews
 from doorward.core.webviews import Order
-from doorward.providers.base import NotAuthorized
+from doorward.providers.errors import NotAuthorized
 
 KEYPAD = "/locks/simulate/keypad_code_entry"
 

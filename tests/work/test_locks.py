@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.server import World, new_workspace, serving, until
 
 from doorward.core import actions, devices
-from doorward.providers.base import Offline
+from doorward.providers.errors import Offline
 from doorward.store import action_attempts
 from doorward.store import devices as device_store
 from doorward.store.db import Tx

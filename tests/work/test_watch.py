@@ -15,7 +15,13 @@ from tests.support.server import World, new_workspace, serving, until
 from doorward.core import devices as rules
 from doorward.core import happened
 from doorward.core.accounts import LINKS
-from doorward.providers.base import AccessDenied, LetIn, LockMoved, NotAuthorized, Noted
+from doorward.providers.errors import NotAuthorized
+from doorward.providers.events import (
+    AccessDenied,
+    LetIn,
+    LockMoved,
+    Noted,
+)
 from doorward.providers.my_2n.emulator import Account, SwitchConfig
 from doorward.store import bookmarks, device_log
 from doorward.store import devices as device_store

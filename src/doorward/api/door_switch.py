@@ -4,7 +4,9 @@ from doorward.api.request import Request
 from doorward.core import devices as rules
 from doorward.core import problems
 from doorward.errors import InvalidInput
-from doorward.providers.base import ChoosesSwitch, DeviceReport, Link, ProviderError, SwitchChosen, Unsupported
+from doorward.providers.base import ChoosesSwitch, Link, SwitchChosen
+from doorward.providers.errors import ProviderError, Unsupported
+from doorward.providers.reports import DeviceReport
 from doorward.store import devices as store
 
 WAIT_S = 10.0

@@ -17,7 +17,8 @@ from doorward.api.route import route
 from doorward.core import accounts, actions, devices, problems
 from doorward.crypto import VaultError
 from doorward.errors import DeviceTypeNotSupported, WorkspaceNotSandbox
-from doorward.providers.base import HasTwins, Offline, ProviderError
+from doorward.providers.base import HasTwins
+from doorward.providers.errors import Offline, ProviderError
 from doorward.store import connected_accounts
 from doorward.store import devices as device_store
 from doorward.store.devices import DeviceRow

@@ -17,7 +17,9 @@ from doorward.api.route import File, route
 from doorward.core import devices as rules
 from doorward.core import problems
 from doorward.errors import InvalidInput
-from doorward.providers.base import Link, PictureSettings, ProviderError, TakesPictures, Unsupported
+from doorward.providers.base import Link, TakesPictures
+from doorward.providers.errors import ProviderError, Unsupported
+from doorward.providers.reports import PictureSettings
 from doorward.store.devices import DeviceRow
 
 T = TypeVar("T")

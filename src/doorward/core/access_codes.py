@@ -19,7 +19,7 @@ from doorward.errors import (
     InvalidInput,
 )
 from doorward.ids import new_id
-from doorward.providers.base import DeviceReport
+from doorward.providers.reports import DeviceReport
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store.access_codes import CodeRow

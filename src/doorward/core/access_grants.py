@@ -39,7 +39,7 @@ from doorward.errors import (
     UserIdentityNotFound,
 )
 from doorward.ids import new_id
-from doorward.providers.base import DeviceReport
+from doorward.providers.reports import DeviceReport
 from doorward.store import access_codes as code_store
 from doorward.store import access_grants as store
 from doorward.store import devices as device_store

@@ -12,16 +12,14 @@ from doorward.core.context import Core
 from doorward.core.events import about_account, about_device, emit, emit_all
 from doorward.errors import ConnectedAccountNotFound, InvalidInput
 from doorward.ids import new_id
-from doorward.providers.base import (
+from doorward.providers.base import AccountLogin, OfferedDevice, Provider
+from doorward.providers.errors import (
     AccountDisconnected,
-    AccountLogin,
-    DeviceReport,
     NotAuthorized,
-    OfferedDevice,
     Offline,
-    Provider,
     Refused,
 )
+from doorward.providers.reports import DeviceReport
 from doorward.store import access_codes, action_attempts, client_sessions, due, user_identities
 from doorward.store import connected_accounts as store
 from doorward.store import devices as device_store

@@ -11,7 +11,7 @@ from doorward.core.context import Core
 from doorward.core.devices import wake
 from doorward.core.events import about_device, emit
 from doorward.core.plan import Content, Difference
-from doorward.providers.base import FoundCode
+from doorward.providers.reports import FoundCode
 from doorward.store import access_codes as store
 from doorward.store import devices
 from doorward.store.access_codes import CodeRow

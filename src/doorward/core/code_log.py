@@ -9,7 +9,7 @@ import structlog
 
 from doorward.core.context import Core
 from doorward.ids import new_id
-from doorward.providers.base import ProviderError
+from doorward.providers.errors import ProviderError
 from doorward.store import code_log as store
 from doorward.store.access_codes import CodeRow
 from doorward.store.db import Tx

@@ -13,7 +13,9 @@ from doorward.core.context import Core
 from doorward.core.events import about_device, emit
 from doorward.crypto import VaultError
 from doorward.errors import DeviceIsUnmanaged, DeviceNotFound, DeviceTypeNotSupported, InvalidInput
-from doorward.providers.base import DeviceReport, HasTwins, Issue, ProviderError
+from doorward.providers.base import HasTwins
+from doorward.providers.errors import ProviderError
+from doorward.providers.reports import DeviceReport, Issue
 from doorward.store import devices, due
 from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow, SeenDevice, Version

@@ -21,7 +21,8 @@ from doorward.core.events import about_device, emit
 from doorward.core.plan import Content
 from doorward.errors import AccessCodeBeingRemoved, AccessCodeCannotBeManaged, AccessCodeNotFound
 from doorward.ids import new_id
-from doorward.providers.base import FoundCode, NotOurs, ProviderError, TakeOver
+from doorward.providers.errors import NotOurs, ProviderError
+from doorward.providers.reports import FoundCode, TakeOver
 from doorward.store import access_codes as store
 from doorward.store import devices as device_store
 from doorward.store.access_codes import CodeRow, SeenCode

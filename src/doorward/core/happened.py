@@ -8,7 +8,7 @@ from msgspec import UNSET
 from doorward.core import devices, problems
 from doorward.core.context import Core
 from doorward.core.events import about_device, emit
-from doorward.providers.base import (
+from doorward.providers.events import (
     AccessDenied,
     Alarm,
     AlarmChanged,

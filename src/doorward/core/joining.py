@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from doorward.errors import InvalidInput
 from doorward.ids import new_id
-from doorward.providers.base import OfferedDevice, Provider, Refused
+from doorward.providers.base import OfferedDevice, Provider
+from doorward.providers.errors import Refused
 from doorward.store import client_sessions
 from doorward.store import connected_accounts as store
 from doorward.store import devices as device_store

@@ -14,7 +14,7 @@ from doorward.core.access_codes import Change, Wish
 from doorward.core.context import Core
 from doorward.errors import AccessCodeNotFound, DuplicateAccessCode, InvalidInput
 from doorward.ids import new_id
-from doorward.providers.base import DeviceReport
+from doorward.providers.reports import DeviceReport
 from doorward.store import access_codes as store
 from doorward.store.access_codes import CodeRow
 from doorward.store.db import Tx

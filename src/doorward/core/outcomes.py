@@ -22,7 +22,12 @@ from doorward.core import (
     problems,
 )
 from doorward.core.context import Core
-from doorward.providers.base import DuplicateCode, NotOurs, OutcomeUnknown, ProviderError
+from doorward.providers.errors import (
+    DuplicateCode,
+    NotOurs,
+    OutcomeUnknown,
+    ProviderError,
+)
 from doorward.store import access_codes as store
 from doorward.store.access_codes import CodeRow
 from doorward.store.db import Tx

@@ -11,7 +11,7 @@ from typing import Any
 from doorward.core import devices
 from doorward.core.context import Core
 from doorward.errors import DeviceTypeNotSupported, InvalidInput, Unavailable
-from doorward.providers.base import DeviceReport
+from doorward.providers.reports import DeviceReport
 from doorward.store import access_codes as store
 from doorward.store.access_codes import CodeRow
 from doorward.store.db import Reader

@@ -7,7 +7,7 @@ read (`difference`). Codes that are not ours never appear here, so no plan can t
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from doorward.providers.base import FoundCode
+from doorward.providers.reports import FoundCode
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from doorward.errors import (
     DeviceRefused,
     DeviceTypeNotSupported,
 )
-from doorward.providers.base import (
+from doorward.providers.errors import (
     AccountDisconnected,
     CodeRejected,
     DuplicateCode,

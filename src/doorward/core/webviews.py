@@ -27,15 +27,14 @@ from doorward.providers.base import (
     AccountAccess,
     AccountLogin,
     DeviceLogin,
-    DeviceReport,
     Discovers,
     Known,
     OfferedDevice,
     Place,
     Provider,
-    ProviderError,
-    Refused,
 )
+from doorward.providers.errors import ProviderError, Refused
+from doorward.providers.reports import DeviceReport
 from doorward.store import client_sessions, workspaces
 from doorward.store import connect_webviews as store
 from doorward.store import devices as device_store

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from doorward.core import webviews
 from doorward.core.context import Core
 from doorward.core.webviews import Visit
-from doorward.providers.base import AskAgain, LoginForm, NotAuthorized, Provider, ProviderError
+from doorward.providers.base import LoginForm, Provider
+from doorward.providers.errors import AskAgain, NotAuthorized, ProviderError
 from doorward.webview import forms
 from doorward.webview.forms import Posted
 from doorward.webview.throttle import Key, Throttle, account_keys, device_keys, webview_key

@@ -18,7 +18,14 @@ import structlog
 
 from doorward.core import actions, devices, problems
 from doorward.core.context import Core
-from doorward.providers.base import Link, Locks, Moved, Offline, OutcomeUnknown, ProviderError, Unsupported
+from doorward.providers.base import Link, Locks
+from doorward.providers.errors import (
+    Offline,
+    OutcomeUnknown,
+    ProviderError,
+    Unsupported,
+)
+from doorward.providers.reports import Moved
 from doorward.store import action_attempts
 from doorward.store.action_attempts import AttemptRow
 from doorward.store.db import Tx

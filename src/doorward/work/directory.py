@@ -20,7 +20,9 @@ import structlog
 
 from doorward.core import changed_codes, code_state, devices, found_codes, plan, problems
 from doorward.core.context import Core
-from doorward.providers.base import CodesRead, DoubtfulAnswer, FoundCode, ProgramsCodes, ProviderError
+from doorward.providers.base import ProgramsCodes
+from doorward.providers.errors import DoubtfulAnswer, ProviderError
+from doorward.providers.reports import CodesRead, FoundCode
 from doorward.store import access_codes as store
 from doorward.store import bookmarks
 from doorward.store import devices as device_store

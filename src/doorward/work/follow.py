@@ -22,16 +22,13 @@ import structlog
 
 from doorward.core import devices, problems
 from doorward.core.context import Core
-from doorward.providers.base import (
+from doorward.providers.base import Link, Watches
+from doorward.providers.errors import NotAuthorized, Offline, ProviderError
+from doorward.providers.events import (
     AlarmsForgotten,
     Bookmark,
     DeviceEvent,
-    Link,
-    NotAuthorized,
-    Offline,
-    ProviderError,
     StateRead,
-    Watches,
 )
 from doorward.store import bookmarks
 from doorward.store import devices as store

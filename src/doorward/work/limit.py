@@ -7,7 +7,7 @@ count that was not told of is lost, or made again from the device's log under th
 
 from dataclasses import dataclass
 
-from doorward.providers.base import AccessDenied, DeviceEvent, Noted
+from doorward.providers.events import AccessDenied, DeviceEvent, Noted
 
 MINUTE_MS = 60_000
 A_MINUTE: dict[type[DeviceEvent], tuple[int, str]] = {

@@ -13,14 +13,16 @@ from doorward.core import accounts, devices
 from doorward.core.context import Core
 from doorward.providers.base import (
     AccountAccess,
-    AccountDisconnected,
     Link,
+    Place,
+    Watches,
+)
+from doorward.providers.errors import (
+    AccountDisconnected,
     NotAuthorized,
     Offline,
-    Place,
     ProviderError,
     Unsupported,
-    Watches,
 )
 from doorward.store import connected_accounts, workspaces
 from doorward.store import devices as device_store

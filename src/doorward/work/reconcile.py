@@ -30,13 +30,10 @@ from doorward.core import (
     problems,
 )
 from doorward.core.context import Core
-from doorward.providers.base import (
+from doorward.providers.base import ProgramsCodes, ProgramsManyCodes
+from doorward.providers.errors import NotAuthorized, NotOurs, ProviderError
+from doorward.providers.reports import (
     DeviceReport,
-    NotAuthorized,
-    NotOurs,
-    ProgramsCodes,
-    ProgramsManyCodes,
-    ProviderError,
     TakeOver,
     WantedCode,
     Written,

@@ -13,7 +13,12 @@ import structlog
 from doorward.core import happened as rules
 from doorward.core.accounts import LINKS
 from doorward.core.context import Core
-from doorward.providers.base import CodesChanged, DeviceEvent, LockMoved, StateRead
+from doorward.providers.events import (
+    CodesChanged,
+    DeviceEvent,
+    LockMoved,
+    StateRead,
+)
 from doorward.store import bookmarks, due
 from doorward.store import devices as store
 from doorward.store.db import Tx

@@ -9,7 +9,9 @@ from doorward.api.route import route
 from doorward.core import access_codes as rules
 from doorward.core import devices, found_codes, pins, problems
 from doorward.errors import DuplicateAccessCode, InvalidInput
-from doorward.providers.base import ActsAsOwner, DuplicateCode, FoundCode, Link, ProviderError, Unsupported
+from doorward.providers.base import ActsAsOwner, Link
+from doorward.providers.errors import DuplicateCode, ProviderError, Unsupported
+from doorward.providers.reports import FoundCode
 from doorward.store import access_codes as store
 from doorward.store.db import Tx
 from doorward.store.devices import DeviceRow

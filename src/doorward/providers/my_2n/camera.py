@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
-from doorward.providers.base import PictureSettings, Unsupported
+from doorward.providers.errors import Unsupported
+from doorward.providers.reports import PictureSettings
 
 from .intercom import Intercom
 

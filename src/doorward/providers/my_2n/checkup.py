@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from doorward.providers.base import NotAuthorized, ProviderError, Refused
+from doorward.providers.errors import NotAuthorized, ProviderError, Refused
 
 from . import facts
 from .client import TwoNClient

@@ -4,7 +4,7 @@ At most two ordinary requests and one long poll are under way at a device. Every
 reply one in size. A client dies by `close`; requests under way then end as `NoAnswer` or `Unreachable`.
 
 Nothing is ever sent twice behind our back. aiohttp repeats GET, PUT and DELETE by itself when a connection breaks,
-even if the device has acted; `_once` takes that from it for every method. So a command (`switch/ctrl`, by POST) and a
+even if the device has acted; `once` takes that from it for every method. So a command (`switch/ctrl`, by POST) and a
 directory write (by PUT) reach the device at most once per call, and a break after the first byte is `NoAnswer`, while
 `Unreachable` means that nothing was sent. Reads are repeated here, once, in the open.
 
@@ -13,21 +13,20 @@ Source: HTTP API manual, chapters 2, 3 and 5.
 """
 
 import asyncio
-import ipaddress
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any, Final, Protocol
-from urllib.parse import quote, urlsplit
+from typing import Any, Final
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 from aiohttp import hdrs
 from yarl import URL
 
-from . import transport
+from . import replies, transport
+from .address import plain_base
 from .digest import Login, choose, parse_challenges
+from .lines import TRACER, NewLine, Sent, once
 from .troubles import (
     AddressNotAllowed,
     Busy,
@@ -40,10 +39,8 @@ from .troubles import (
     NotThroughTunnel,
     PasswordAsked,
     Refusal,
-    TunnelRefused,
     Unreachable,
     WrongLoginMethod,
-    refusal,
     service_of,
 )
 from .tunnel import LONGEST_PULL_S, Tunnel
@@ -79,59 +76,6 @@ class Timeouts:
     """Beyond the time a long poll may wait at the device."""
 
 
-class _LineBroke(aiohttp.ClientError):
-    """A connection broke with a request on it. Unlike aiohttp's own errors, not one that aiohttp repeats."""
-
-
-async def _once(req: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """A middleware: let no request be sent a second time."""
-    try:
-        return await send(req)
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as exc:
-        raise _LineBroke from exc
-
-
-async def _connected(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
-    """A tracer: from here on bytes may have left."""
-    context.trace_request_ctx.may_be_sent = True
-
-
-class _NewLine(Exception):
-    """A request needs a new connection, and nobody has asked yet who is at its other end. Nothing was sent."""
-
-
-async def _connects(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
-    """A tracer: the request has no connection, and is about to make one."""
-    if not context.trace_request_ctx.may_connect:
-        raise _NewLine
-
-
-class _Sent:
-    """What is known of one request's way."""
-
-    __slots__ = ("may_be_sent", "may_connect")
-
-    def __init__(self, *, may_connect: bool) -> None:
-        self.may_be_sent = False
-        self.may_connect = may_connect
-        """It may go over a new connection, whoever answers there."""
-
-
-def _tracer() -> aiohttp.TraceConfig:
-    tracer = aiohttp.TraceConfig()
-    tracer.on_connection_create_start.append(_connects)
-    tracer.on_connection_create_end.append(_connected)
-    tracer.on_connection_reuseconn.append(_connected)
-    tracer.freeze()
-    return tracer
-
-
-_TRACER: Final = _tracer()
-"""One for all clients: it knows nothing of any of them, and would be a seventh of the objects of a watched device."""
-
-
 class TwoNClient:
     """The HTTP API of one device under one account.
 
@@ -158,7 +102,7 @@ class TwoNClient:
     ) -> None:
         self._is_stranger = is_stranger
         self._recognize: Callable[[Mapping[str, Any]], None] | None = None
-        self._base = _plain_base(base_url) if tunnel is None else tunnel.checked(base_url)
+        self._base = plain_base(base_url) if tunnel is None else tunnel.checked(base_url)
         self._tunnel = tunnel
         if pin is not None:
             transport.fingerprint(pin)
@@ -203,11 +147,11 @@ class TwoNClient:
 
     async def system_info(self) -> dict[str, Any]:
         """system/info: who the device is. Needs no privilege, on older firmware no login."""
-        return _object(await self._read("GET", "system/info"), "system/info")
+        return replies.object_of(await self._read("GET", "system/info"), "system/info")
 
     async def system_status(self) -> dict[str, Any]:
         """system/status: `systemTime` (unix seconds by its clock) and `upTime` (seconds since boot)."""
-        return _object(await self._read("GET", "system/status"), "system/status")
+        return replies.object_of(await self._read("GET", "system/status"), "system/status")
 
     async def system_timezone(self) -> dict[str, Any]:
         """system/timezone (firmware from 2.44). The reply's shape is assumed from the write's parameters."""
@@ -218,11 +162,11 @@ class TwoNClient:
 
     async def switch_caps(self) -> list[dict[str, Any]]:
         """switch/caps: `switch`, `enabled`, and where enabled `mode`, `switchOnDuration` (s), `type`."""
-        return _objects(await self._read("GET", "switch/caps"), "switches", "switch/caps")
+        return replies.objects_of(await self._read("GET", "switch/caps"), "switches", "switch/caps")
 
     async def switch_status(self) -> list[dict[str, Any]]:
         """switch/status: `switch`, `active`, on newer firmware `locked` and `held`."""
-        return _objects(await self._read("GET", "switch/status"), "switches", "switch/status")
+        return replies.objects_of(await self._read("GET", "switch/status"), "switches", "switch/status")
 
     async def switch_ctrl(self, switch: int, action: str, *, timeout: float | None = None) -> None:
         """switch/ctrl: sent at most once; `timeout` is the time left, in seconds.
@@ -251,13 +195,13 @@ class TwoNClient:
 
     async def camera_caps(self) -> dict[str, Any]:
         """camera/caps: `jpegResolution` (rows of `width`, `height`) and `sources` (rows of `source`)."""
-        return _object(await self._read("GET", "camera/caps"), "camera/caps")
+        return replies.object_of(await self._read("GET", "camera/caps"), "camera/caps")
 
     async def camera_snapshot(self, width: int, height: int, source: str) -> bytes:
         """camera/snapshot: a JPEG."""
         query: Query = {"width": width, "height": height, "source": source}
         found = await self._twice(
-            "GET", "camera/snapshot", query, None, self._timeouts.ordinary, PICTURE_BYTES, read=_picture
+            "GET", "camera/snapshot", query, None, self._timeouts.ordinary, PICTURE_BYTES, read=replies.picture
         )
         assert isinstance(found, bytes)
         return found
@@ -266,7 +210,7 @@ class TwoNClient:
 
     async def dir_template(self) -> dict[str, Any]:
         """dir/template: one entry of defaults; what is not in it does not exist on this model."""
-        users = _objects(await self._directory("GET", "dir/template"), "users", "dir/template")
+        users = replies.objects_of(await self._directory("GET", "dir/template"), "users", "dir/template")
         return users[0] if users else {}
 
     async def dir_query(
@@ -276,41 +220,43 @@ class TwoNClient:
         body: dict[str, Any] = {"fields": list(fields)}
         if series is not None and since is not None:
             body |= {"series": series, "iterator": {"timestamp": since}}
-        return _object(await self._directory("POST", "dir/query", body), "dir/query")
+        return replies.object_of(await self._directory("POST", "dir/query", body), "dir/query")
 
     async def dir_get(self, uuid: str, fields: Sequence[str] | None = None) -> dict[str, Any]:
         """dir/get of one entry; the entry, or an object with `errors`. No fields: all that are not at their default."""
         body: dict[str, Any] = {"users": [{"uuid": uuid}]}
         if fields is not None:
             body["fields"] = list(fields)
-        return _first(await self._directory("POST", "dir/get", body), "dir/get")
+        return replies.first_of(await self._directory("POST", "dir/get", body), "dir/get")
 
     async def dir_create(self, user: Mapping[str, Any]) -> dict[str, Any]:
         """dir/create of one entry; its outcome: `uuid` and `timestamp`, or `errors` (then nothing was stored)."""
-        return _first(await self._write("dir/create", {"users": [user]}), "dir/create", is_write=True)
+        return replies.first_of(await self._write("dir/create", {"users": [user]}), "dir/create", is_write=True)
 
     async def dir_get_all(self, uuids: Sequence[str], fields: Sequence[str]) -> list[dict[str, Any]]:
         """dir/get of several entries, in their order; the entry, or an object with `errors`."""
         body = {"fields": list(fields), "users": [{"uuid": uuid} for uuid in uuids]}
-        return _each(await self._directory("POST", "dir/get", body), len(uuids), "dir/get")
+        return replies.each_of(await self._directory("POST", "dir/get", body), len(uuids), "dir/get")
 
     async def dir_create_all(self, users: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """dir/create of several entries; an outcome each, in their order."""
-        return _each(await self._write("dir/create", {"users": list(users)}), len(users), "dir/create")
+        return replies.each_of(await self._write("dir/create", {"users": list(users)}), len(users), "dir/create")
 
     async def dir_update(self, user: Mapping[str, Any]) -> dict[str, Any]:
         """dir/update of one entry: only the fields that are named change."""
-        return _first(await self._write("dir/update", {"users": [user]}), "dir/update", is_write=True)
+        return replies.first_of(await self._write("dir/update", {"users": [user]}), "dir/update", is_write=True)
 
     async def dir_delete(self, uuid: str) -> dict[str, Any]:
         """dir/delete of one entry."""
-        return _first(await self._write("dir/delete", {"users": [{"uuid": uuid}]}), "dir/delete", is_write=True)
+        return replies.first_of(
+            await self._write("dir/delete", {"users": [{"uuid": uuid}]}), "dir/delete", is_write=True
+        )
 
     # ------------------------------------------------------------ log
 
     async def log_caps(self) -> frozenset[str]:
         """log/caps: names of the events this device can report."""
-        names = _object(await self._read("GET", "log/caps"), "log/caps").get("events")
+        names = replies.object_of(await self._read("GET", "log/caps"), "log/caps").get("events")
         if not isinstance(names, list):
             raise NotTheApi("log/caps")
         return frozenset(name for name in names if isinstance(name, str))
@@ -320,7 +266,7 @@ class TwoNClient:
         query: dict[str, str | int] = {"include": include, "duration": duration}
         if names:
             query["filter"] = ",".join(names)
-        channel = _object(await self._read("GET", "log/subscribe", query), "log/subscribe").get("id")
+        channel = replies.object_of(await self._read("GET", "log/subscribe", query), "log/subscribe").get("id")
         if not isinstance(channel, int):
             raise NotTheApi("log/subscribe")
         return channel
@@ -339,7 +285,7 @@ class TwoNClient:
             wait = min(wait, LONGEST_PULL_S)
         bound = wait + self._timeouts.pull_margin
         result = await self._send("GET", "log/pull", {"id": channel, "timeout": wait}, timeout=bound, is_poll=True)
-        return _objects(result, "events", "log/pull")
+        return replies.objects_of(result, "events", "log/pull")
 
     # ------------------------------------------------------------ sending
 
@@ -360,7 +306,7 @@ class TwoNClient:
         body: Mapping[str, Any] | None,
         timeout: float,
         limit: int,
-        read: "Reader | None" = None,
+        read: replies.Reader | None = None,
     ) -> Any:
         """A read, and once more after a broken line: devices close idle connections without warning."""
         loop = asyncio.get_running_loop()
@@ -386,13 +332,13 @@ class TwoNClient:
         limit: int = _REPLY_BYTES,
         is_write: bool = False,
         is_poll: bool = False,
-        read: "Reader | None" = None,
+        read: replies.Reader | None = None,
     ) -> Any:
         """One call, logging in as asked; its `result` (None when there is none), or what `read` makes of the reply.
         Bounded by `timeout`, waiting for its turn included."""
         if self._is_closed:
             raise Unreachable(function)
-        sent = _Sent(may_connect=self._recognize is None)
+        sent = Sent(may_connect=self._recognize is None)
         has_turn = False
         try:
             async with asyncio.timeout(timeout), self._poll if is_poll else self._turns:
@@ -403,7 +349,7 @@ class TwoNClient:
                     for _ in range(_ROUNDS):
                         await asyncio.sleep(0)
                 return await self._log_in_and_send(
-                    method, function, query, body, limit, sent, is_write=is_write, read=read or _result
+                    method, function, query, body, limit, sent, is_write=is_write, read=read or replies.result
                 )
         except TimeoutError:
             if sent.may_be_sent:
@@ -417,10 +363,10 @@ class TwoNClient:
         query: Query | None,
         body: Mapping[str, Any] | None,
         limit: int,
-        sent: _Sent,
+        sent: Sent,
         *,
         is_write: bool,
-        read: "Reader",
+        read: replies.Reader,
     ) -> Any:
         target = f"/api/{function}"
         if query:
@@ -449,7 +395,7 @@ class TwoNClient:
                 headers.pop(hdrs.AUTHORIZATION, None)
             status, asked, raw = await self._exchange(method, target, function, headers, data, limit, sent, is_write)
             if self._tunnel is not None:
-                _check_gateway(status, asked, raw, function, is_write=is_write)
+                replies.check_gateway(status, asked, raw, function, is_write=is_write)
             if status != 401:
                 try:
                     return read(raw, status, function, is_write=is_write)
@@ -487,7 +433,7 @@ class TwoNClient:
         headers: Mapping[str, str],
         data: bytes | None,
         limit: int,
-        sent: _Sent,
+        sent: Sent,
         is_write: bool,
     ) -> tuple[int, list[str], bytes]:
         """One request on the wire: status, challenges, body."""
@@ -495,7 +441,7 @@ class TwoNClient:
             raise Unreachable(function)
         try:
             return await self._transfer(method, target, function, headers, data, limit, sent, is_write)
-        except _NewLine:
+        except NewLine:
             await self._greet()
         # It goes over the connection that was just made. Should another request have taken that one, over one that is
         # made this moment.
@@ -507,18 +453,18 @@ class TwoNClient:
 
     async def _greet(self) -> None:
         """Ask whoever is at the other end of a new connection who they are, without a login if they tell."""
-        function, sent = "system/info", _Sent(may_connect=True)
+        function, sent = "system/info", Sent(may_connect=True)
         about = ("GET", f"/api/{function}", function)
         status, _, raw = await self._exchange(*about, {}, None, _REPLY_BYTES, sent, False)
         if status == 401:
             info = await self._log_in_and_send(
-                "GET", function, None, None, _REPLY_BYTES, sent, is_write=False, read=_result
+                "GET", function, None, None, _REPLY_BYTES, sent, is_write=False, read=replies.result
             )
         else:
-            info = _result(raw, status, function, is_write=False)
+            info = replies.result(raw, status, function, is_write=False)
         assert self._recognize is not None
         try:
-            self._recognize(_object(info, function))
+            self._recognize(replies.object_of(info, function))
         except DeviceTrouble:
             await self._hang_up()  # else the next request would find a connection that it need not ask about
             raise
@@ -531,7 +477,7 @@ class TwoNClient:
         headers: Mapping[str, str],
         data: bytes | None,
         limit: int,
-        sent: _Sent,
+        sent: Sent,
         is_write: bool,
     ) -> tuple[int, list[str], bytes]:
         try:
@@ -544,7 +490,7 @@ class TwoNClient:
                 trace_request_ctx=sent,
             ) as response:
                 challenges = response.headers.getall(hdrs.WWW_AUTHENTICATE, []) if response.status == 401 else []
-                raw = await _body(response, limit)
+                raw = await replies.body(response, limit)
                 if raw is None:
                     raise NotTheApi(function, is_write=is_write)
                 return response.status, challenges, raw
@@ -577,148 +523,10 @@ class TwoNClient:
                 timeout=aiohttp.ClientTimeout(total=None, connect=self._timeouts.connect),
                 trust_env=False,
                 auto_decompress=False,
-                middlewares=(_once,),
-                trace_configs=[_TRACER],
+                middlewares=(once,),
+                trace_configs=[TRACER],
             )
         return self._session
-
-
-# ---------------------------------------------------------------- replies
-
-
-async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
-    """The whole body; None when it is larger than `limit`."""
-    length = response.content_length
-    if length is not None:
-        return await response.read() if length <= limit else None
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.content.iter_chunked(65_536):
-        size += len(chunk)
-        if size > limit:
-            return None
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-_decode = msgspec.json.Decoder().decode
-
-
-def _result(raw: bytes, status: int, function: str, *, is_write: bool) -> Any:
-    """The `result` of an envelope. `success` counts first, the HTTP status second, the content type not at all."""
-    try:
-        envelope = _decode(raw)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        envelope = None
-    if isinstance(envelope, dict) and isinstance(envelope.get("success"), bool):
-        if envelope["success"]:
-            return envelope.get("result")
-        error = envelope.get("error")
-        code = error.get("code") if isinstance(error, dict) else None
-        if isinstance(error, dict) and type(code) is int:
-            param = error.get("param")
-            raise refusal(code, function, _word(param) if isinstance(param, str) else None)
-    elif status == 403:
-        raise refusal(10, function)
-    elif status == 404:
-        raise refusal(2, function)
-    raise NotTheApi(function, is_write=is_write)
-
-
-class Reader(Protocol):
-    """Makes the reply of a call of its bytes and HTTP status. Raises: Refusal, NotTheApi."""
-
-    def __call__(self, raw: bytes, status: int, function: str, *, is_write: bool) -> Any: ...
-
-
-def _picture(raw: bytes, status: int, function: str, *, is_write: bool) -> bytes:
-    """A JPEG, by its first bytes: an error comes with HTTP status 200 too."""
-    if status == 200 and raw.startswith(b"\xff\xd8\xff"):
-        return raw
-    _result(raw, status, function, is_write=is_write)
-    raise NotTheApi(function)
-
-
-def _check_gateway(status: int, asked: Sequence[str], raw: bytes, function: str, *, is_write: bool) -> None:
-    """Tell a tunnel's own answers from the device's, which are JSON envelopes or ask for Digest.
-
-    Raises: NotThroughTunnel, TunnelRefused.
-    """
-    if status in (401, 403, 407):
-        asks_digest = any(challenge.scheme == "digest" for challenge in parse_challenges(asked))
-        if not asks_digest and not _is_envelope(raw):
-            raise TunnelRefused(function)
-    elif status in (502, 503, 504) and not _is_envelope(raw):
-        raise NotThroughTunnel(function, is_write=is_write)
-
-
-def _is_envelope(raw: bytes) -> bool:
-    try:
-        envelope = _decode(raw)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return False
-    return isinstance(envelope, dict) and isinstance(envelope.get("success"), bool)
-
-
-def _word(text: str) -> str | None:
-    """A device's word that is safe to repeat."""
-    return text if re.fullmatch(r"[A-Za-z][\w.\[\]-]{0,40}", text) else None
-
-
-def _object(result: Any, function: str, *, is_write: bool = False) -> dict[str, Any]:
-    if not isinstance(result, dict):
-        raise NotTheApi(function, is_write=is_write)
-    return result
-
-
-def _objects(result: Any, key: str, function: str, *, is_write: bool = False) -> list[dict[str, Any]]:
-    members = _object(result, function, is_write=is_write).get(key)
-    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
-        raise NotTheApi(function, is_write=is_write)
-    return members
-
-
-def _each(result: Any, count: int, function: str) -> list[dict[str, Any]]:
-    users = _objects(result, "users", function)
-    if len(users) != count:
-        raise NotTheApi(function)
-    return users
-
-
-def _first(result: Any, function: str, *, is_write: bool = False) -> dict[str, Any]:
-    users = _objects(result, "users", function, is_write=is_write)
-    if len(users) != 1:
-        raise NotTheApi(function, is_write=is_write)
-    return users[0]
-
-
-def _plain_base(url: str) -> str:
-    """`http(s)://host[:port]`, without anything after it."""
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        raise ValueError("This is not the address of a device.") from None
-    is_plain = parts.scheme in ("http", "https") and port != 0 and not parts.username and not parts.password
-    if not is_plain or not parts.hostname or not is_host(parts.hostname):
-        raise ValueError("A device's address looks like https://192.0.2.10 or http://192.0.2.10:8080.")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError("A device's address ends after host and port.")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
-
-
-def is_host(name: str) -> bool:
-    """An IP address or a name that DNS can be asked for."""
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        try:
-            name.encode("idna")
-        except UnicodeError:
-            return False
-        return re.fullmatch(r"[^\W_]([\w.-]*\w)?\.?", name) is not None
-    return True
 
 
 __all__ = ["DeviceTrouble", "Timeouts", "TwoNClient"]

@@ -14,9 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from doorward.providers.base import (
+from doorward.providers.errors import (
     CodeRejected,
-    CodesRead,
     DuplicateCode,
     NoRoom,
     NotAuthorized,
@@ -24,8 +23,11 @@ from doorward.providers.base import (
     OutcomeUnknown,
     ProviderError,
     Refused,
-    TakeOver,
     Unsupported,
+)
+from doorward.providers.reports import (
+    CodesRead,
+    TakeOver,
     WantedCode,
     Written,
 )

@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 from doorward.networks import Networks, Ranges
 from doorward.providers.base import (
     AccountLogin,
-    AskAgain,
     DeviceLogin,
     Field,
     Known,
     LoginForm,
     OfferedDevice,
+)
+from doorward.providers.errors import (
+    AskAgain,
     ProviderError,
     Refused,
     Unsupported,

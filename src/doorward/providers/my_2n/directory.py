@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from doorward.providers.base import CodesRead, DoubtfulAnswer, FoundCode, Refused
+from doorward.providers.errors import DoubtfulAnswer, Refused
+from doorward.providers.reports import CodesRead, FoundCode
 
 from .client import TwoNClient
 from .troubles import NotTheApi

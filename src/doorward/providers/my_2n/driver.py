@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from doorward.clock import Clock
-from doorward.providers.base import (
-    Bookmark,
+from doorward.providers.base import SwitchChosen
+from doorward.providers.errors import (
+    NotAuthorized,
+    Offline,
+    ProviderError,
+    Unsupported,
+)
+from doorward.providers.events import Bookmark, DeviceEvent
+from doorward.providers.reports import (
     CodesRead,
-    DeviceEvent,
     DeviceReport,
     FoundCode,
     Moved,
-    NotAuthorized,
-    Offline,
     PictureSettings,
-    ProviderError,
-    SwitchChosen,
     TakeOver,
-    Unsupported,
     WantedCode,
     Written,
 )

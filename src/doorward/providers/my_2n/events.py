@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from doorward.providers.base import (
+from doorward.providers.events import (
     AccessDenied,
     AlarmChanged,
     CodesChanged,

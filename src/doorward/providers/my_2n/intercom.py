@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from doorward.clock import Clock
-from doorward.providers.base import DeviceReport, Issue, Moved, Refused, Unsupported
+from doorward.providers.errors import Refused, Unsupported
+from doorward.providers.reports import DeviceReport, Issue, Moved
 
 from . import facts
 from .client import TwoNClient

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from doorward.providers.base import Alarm
+from doorward.providers.events import Alarm
 
 KEPT: Final[Mapping[str, tuple[str, ...]]] = {
     "AccessBlocked": ("ap", "state"),

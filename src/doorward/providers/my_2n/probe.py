@@ -24,7 +24,7 @@ import msgspec
 from aiohttp import hdrs
 
 from . import facts, transport
-from .client import is_host
+from .address import is_host
 from .digest import parse_challenges
 from .probe_failures import (
     AddressOutsideNetworks,

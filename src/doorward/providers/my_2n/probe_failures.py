@@ -7,7 +7,12 @@ import ipaddress
 from collections.abc import Sequence
 from typing import ClassVar
 
-from doorward.providers.base import Offline, ProviderError, Refused, Unsupported
+from doorward.providers.errors import (
+    Offline,
+    ProviderError,
+    Refused,
+    Unsupported,
+)
 
 _SERVICES = "Services / HTTP API / Services"
 

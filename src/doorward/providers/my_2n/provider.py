@@ -20,12 +20,11 @@ from doorward.providers.base import (
     Link,
     LoginForm,
     Model,
-    NotAuthorized,
     OfferedDevice,
     Place,
     TwinStore,
-    Unsupported,
 )
+from doorward.providers.errors import NotAuthorized, Unsupported
 
 from . import direct, intercom
 from .checkup import check

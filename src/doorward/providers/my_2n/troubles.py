@@ -8,7 +8,7 @@ and without a device's own text, a PIN or a password. Source: HTTP API manual, 2
 from dataclasses import dataclass
 from typing import Final
 
-from doorward.providers.base import (
+from doorward.providers.errors import (
     NotAuthorized,
     Offline,
     OutcomeUnknown,

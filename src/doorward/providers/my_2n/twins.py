@@ -17,7 +17,8 @@ import aiohttp
 import structlog
 
 from doorward.clock import Clock
-from doorward.providers.base import Offline, TwinStore
+from doorward.providers.base import TwinStore
+from doorward.providers.errors import Offline
 
 from .emulator import VERSO, Account, Emulated, Quirks, SwitchConfig, Unit, protocol_factory
 from .transport import InProcess

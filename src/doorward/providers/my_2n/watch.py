@@ -15,13 +15,13 @@ from typing import Any, Final
 
 import msgspec
 
-from doorward.providers.base import (
+from doorward.providers.errors import Offline
+from doorward.providers.events import (
     AlarmsForgotten,
     Bookmark,
     DeviceEvent,
     DoorMoved,
     LockMoved,
-    Offline,
     StateRead,
 )
 
