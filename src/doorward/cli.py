@@ -122,15 +122,37 @@ def api_key_create(
     """Make an API key and print it; it cannot be shown again."""
     from doorward.core import workspaces
 
-    async def make(tx: Any, now: int) -> str | None:
-        row = await (workspaces.find(tx, in_workspace) if in_workspace else workspaces.first_sandbox(tx, now))
-        return (await workspaces.add_key(tx, now, row, name)).text if row else None
+    checked(name, "--name")
+
+    async def make(tx: Any, now: int) -> str | int:
+        """The key; how many workspaces have that name, if it is not one."""
+        if in_workspace is None:
+            found = [await workspaces.first_sandbox(tx, now)]
+        else:
+            found = await workspaces.find(tx, in_workspace)
+        return (await workspaces.add_key(tx, now, found[0], name)).text if len(found) == 1 else len(found)
 
     key = stored(configured(data_dir=data_dir, database_url=database_url), lambda db, now: db.write(make, now))
-    if key is None:
-        typer.echo(f"There is no workspace {in_workspace}. Make it with: doorward workspace create", err=True)
+    if isinstance(key, int):
+        what = f"{key} workspaces are named" if key else "There is no workspace"
+        how = "Give the id of one: doorward workspace list" if key else "Make it with: doorward workspace create"
+        typer.echo(f"{what} {in_line(in_workspace or '(an empty name)')}. {how}", err=True)
         raise typer.Exit(2)
     typer.echo(key)
+
+
+def checked(name: str, hint: str) -> str:
+    """A name that is to be stored. Ends the program with a sentence when a list could not show it in a line."""
+    from doorward.core.workspaces import MOST_NAME
+
+    if not name.strip() or len(name) > MOST_NAME or not name.isprintable():
+        raise typer.BadParameter(f"must have 1 to {MOST_NAME} characters that can be seen", param_hint=hint)
+    return name
+
+
+def in_line(text: str) -> str:
+    """A text without line ends and what else a terminal acts on."""
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
 def told(credential: Any, *others: str) -> str:
@@ -139,7 +161,7 @@ def told(credential: Any, *others: str) -> str:
 
     used = f"last used {iso(credential.last_used_at)}" if credential.last_used_at else "never used"
     state = f"revoked {iso(credential.revoked_at)}" if credential.revoked_at else used
-    return "  ".join((f"seam_{credential.short}_…", state, *others, credential.name))
+    return in_line("  ".join((f"seam_{credential.short}_…", state, *others, credential.name)))
 
 
 @api_key.command("list")
@@ -202,6 +224,7 @@ def pat_create(
     """Make a personal access token and print it; it reaches every workspace of this server."""
     from doorward.core import workspaces
 
+    checked(name, "--name")
     config = configured(data_dir=data_dir, database_url=database_url)
     token = stored(config, lambda db, now: db.write(workspaces.add_personal_access_token, now, name))
     typer.echo(token.text)
@@ -217,8 +240,7 @@ def workspace_create(
     """Make a workspace and print its id."""
     from doorward.core import workspaces
 
-    if not 1 <= len(name) <= workspaces.MOST_NAME:
-        raise typer.BadParameter(f"must have 1 to {workspaces.MOST_NAME} characters", param_hint="NAME")
+    checked(name, "NAME")
     config = configured(data_dir=data_dir, database_url=database_url)
     row = stored(config, lambda db, now: db.write(workspaces.create, now, name, is_sandbox=not production))
     typer.echo(row.workspace_id)
@@ -232,4 +254,4 @@ def workspace_list(data_dir: DataDir = None, database_url: DatabaseUrl = None) -
     for row in stored(
         configured(data_dir=data_dir, database_url=database_url), lambda db, _now: workspaces.list_all(db.read)
     ):
-        typer.echo(f"{row.workspace_id}  {'sandbox   ' if row.is_sandbox else 'production'}  {row.name}")
+        typer.echo(f"{row.workspace_id}  {'sandbox   ' if row.is_sandbox else 'production'}  {in_line(row.name)}")

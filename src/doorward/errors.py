@@ -204,7 +204,7 @@ class WebhookIsDisabled(BadRequest):
 
 
 class WorkspaceNotSandbox(BadRequest):
-    """Only sandbox workspaces can be reset."""
+    """This works in sandbox workspaces only."""
 
     type = "workspace_not_sandbox"
 

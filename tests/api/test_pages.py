@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
-from tests.support.server import World
+from tests.support.server import Reply, World
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 
@@ -216,8 +216,13 @@ async def test_the_next_page_of_a_limit_with_a_point_is_there(world: World) -> N
     assert (second.status, len(second.json["devices"])) == (200, 1)
 
 
-async def test_an_empty_filter_is_never_no_filter(world: World) -> None:
-    """By body and by query string alike."""
+async def strict(world: World, path: str, query: str) -> Reply:
+    """As current SDKs ask."""
+    return await world.raw(path, method="GET", query=f"_strict=true&{query}")
+
+
+async def test_an_empty_filter_is_no_filter_only_where_sdks_write_null_so(world: World) -> None:
+    """They leave empty texts out, so an empty value of theirs is null."""
     about = {"device_id": world.devices[0]}
     await world.call("/access_codes/create", **about, name="Guest")
     refused, nothing, everything = (400, 0), (200, 0), (200, 3)
@@ -231,11 +236,29 @@ async def test_an_empty_filter_is_never_no_filter(world: World) -> None:
         "user_identifier_key": nothing,
         "search": everything,
     }.items():
-        for prefix in ("_strict=true&", ""):
-            by_query = await world.raw("/devices/list", method="GET", query=f"{prefix}{name}=")
-            by_body = await world.raw("/devices/list", {name: ""})
-            for reply in (by_query, by_body):
-                assert (reply.status, len(reply.json.get("devices", []))) == wanted, (name, prefix)
+        empty = await world.raw("/devices/list", {name: ""}), await world.raw("/devices/list", query=f"{name}=")
+        null = await world.raw("/devices/list", {name: None}), await strict(world, "/devices/list", f"{name}=")
+        for reply, expected in (*((one, wanted) for one in empty), *((one, everything) for one in null)):
+            assert (reply.status, len(reply.json.get("devices", []))) == expected, name
+    found = {"since": "2000-01-01T00:00:00Z"}
+    events = (await world.call("/events/list", **found))["events"]
+    for name in ("event_type", "device_id", "between"):
+        reply = await strict(world, "/events/list", f"since=2000-01-01T00:00:00Z&{name}=")
+        assert (reply.status, reply.json.get("events")) == (200, events), name
+    # A member of metadata that is null is one that is not set; an empty text asks for nothing.
+    await world.call("/devices/update", device_id=world.devices[0], custom_metadata={"floor": "2"})
+    for name in ("floor", "wing"):
+        count = 2 if name == "floor" else 3
+        for reply in (
+            await strict(world, "/devices/list", f"custom_metadata_has.{name}="),
+            await world.raw("/devices/list", method="GET", query=f"custom_metadata_has.{name}="),
+            await world.raw("/devices/list", {"custom_metadata_has": {name: None}}),
+        ):
+            assert len(reply.json["devices"]) == count, name
+        assert len((await world.call("/devices/list", custom_metadata_has={name: ""}))["devices"]) == 3
+    page = await world.call("/devices/list", custom_metadata_has={"floor": ""}, limit=1)
+    _, _, query = page["pagination"]["next_page_url"].partition("?")
+    assert len((await world.raw("/devices/list", method="GET", query=query)).json["devices"]) == 1
     for name in ("page_cursor", "unstable_location_id"):
         by_query = await world.raw("/devices/list", method="GET", query=f"_strict=true&{name}=")
         by_body = await world.raw("/devices/list", {name: None})
@@ -253,4 +276,9 @@ async def test_an_empty_value_takes_away_only_what_null_does(world: World) -> No
     assert (await world.device())["display_name"] == own
     account = (await world.device())["connected_account_id"]
     query = f"_strict=true&connected_account_id={account}&display_name="
-    assert (await world.raw("/connected_accounts/update", method="PATCH", query=query)).status == 400
+    before = await world.call("/connected_accounts/get", connected_account_id=account)
+    assert (await world.raw("/connected_accounts/update", method="PATCH", query=query)).status == 200
+    assert (
+        await world.raw("/connected_accounts/update", {"connected_account_id": account, "display_name": ""})
+    ).status == 400
+    assert await world.call("/connected_accounts/get", connected_account_id=account) == before

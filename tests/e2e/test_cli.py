@@ -107,10 +107,16 @@ def test_workspaces_and_tokens_are_printed_alone(stopped: Server) -> None:
         assert stopped.api_key(*options).startswith("seam_test")
     real = stopped.run("workspace", "create", "House", "--production", *data).stdout.strip()
     assert not stopped.api_key("--workspace", real).startswith("seam_test")
-    for wrong in ("", "x" * 256):
-        done = stopped.run("workspace", "create", wrong, *data)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "1 to 255 characters" in " ".join(done.stderr.split())
+    for wrong in ("", "x" * 256, " ", "a\nb", "\x1b[31mred"):
+        for words in (("workspace", "create", wrong), ("api-key", "create", "--name", wrong)):
+            done = stopped.run(*words, *data)
+            assert (done.returncode, done.stdout) == (2, ""), words
+            assert "1 to 255 characters" in " ".join(done.stderr.split())
+    # A variable that is not set is no sandbox; of two workspaces with a name neither is meant.
+    stopped.run("workspace", "create", "Hotel", *data)
+    for workspace in ("", "Hotel"):
+        done = stopped.run("api-key", "create", "--workspace", workspace, *data)
+        assert (done.returncode, done.stdout) == (2, ""), workspace
     token = stopped.run("pat", "create", *data).stdout
     assert token.startswith("seam_at1")
     assert token.count("\n") == 1

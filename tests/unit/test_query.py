@@ -34,7 +34,7 @@ SHAPES = {
         ("_strict=true&device_ids=", {"device_ids": []}),
         ("_strict=true&device_ids=a,b", {"device_ids": ["a,b"]}),
         ("_strict=true&custom_metadata_has.floor=2", {"custom_metadata_has": {"floor": "2"}}),
-        ("_strict=true&search=", {"search": ""}),
+        ("_strict=true&search=", {"search": None}),
         ("_strict=true&page_cursor=", {"page_cursor": None}),
         ("_strict=true&schedule=", {"schedule": None}),
         ("_strict=true&is_managed=true", {"is_managed": True}),
@@ -46,7 +46,8 @@ SHAPES = {
         ("_strict=true&name=%20x%20", {"name": " x "}),
         ("_strict=true&device_ids%5B%5D=a", {}),
         ("_strict=true&custom_metadata_has.a.b%5B%5D=1", {"custom_metadata_has": {"a.b[]": "1"}}),
-        ("_strict=true&custom_metadata_has=", {"custom_metadata_has": ""}),
+        ("_strict=true&custom_metadata_has=", {"custom_metadata_has": None}),
+        ("_strict=true&custom_metadata_has.floor=", {"custom_metadata_has": {"floor": None}}),
         ("_strict=true&place.floor=2&place.is_inside=true", {"place": {"floor": 2, "is_inside": True}}),
     ],
 )

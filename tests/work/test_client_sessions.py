@@ -392,3 +392,46 @@ async def test_a_session_acts_for_a_person_of_its_workspace(tmp_path: Path, data
         assert made_for["user_identity_id"] == jane
         for named in ({"user_identity_id": jane}, {"user_identity_ids": [jill]}):
             assert (await world.call(GET_OR_CREATE, **named))["client_session"] == made_for
+        for person in (jane, jill):
+            found = await world.call("/client_sessions/list", user_identity_id=person)
+            assert found["client_sessions"] == [made_for]
+
+
+async def test_a_session_is_never_somebody_elses(tmp_path: Path, database_url: str | None) -> None:
+    """Who holds its token would see what is theirs."""
+    async with serving(tmp_path, database_url) as world:
+        jane, john = [
+            (await world.call("/user_identities/create", full_name=name))["user_identity"]["user_identity_id"]
+            for name in ("Jane", "John")
+        ]
+        session = await made(world, user_identifier_key="desk", expires_at=iso(world.clock.now() + 60_000))
+        for named in ({"customer_key": "hotel"}, {"user_identity_id": jane}):
+            put = await world.raw(CREATE, {"user_identifier_key": "desk", **named}, method="PUT")
+            session = put.json["client_session"]
+            assert session.items() >= named.items()
+        for wrong in ({"customer_key": "inn"}, {"user_identity_id": john}):
+            reply = await world.raw(CREATE, {"user_identifier_key": "desk", **wrong}, method="PUT")
+            assert (reply.status, reply.error["type"]) == (400, "invalid_input")
+        await world.fail(GET_OR_CREATE, 400, "invalid_input", user_identifier_key="desk", user_identity_id=john)
+        await world.clock.advance(61)  # also when it has run out
+        await world.fail(CREATE, 400, "invalid_input", user_identifier_key="desk", customer_key="inn")
+        shown = (await world.call(GET, user_identifier_key="desk"))["client_session"]
+        assert {**shown, "token": session["token"]} == session
+
+
+async def test_the_session_of_a_person_is_found_though_it_has_a_users_key(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        jane = (await world.call("/user_identities/create", full_name="Jane"))["user_identity"]["user_identity_id"]
+        session = await made(world, user_identifier_key="desk", user_identity_id=jane)
+        assert (await world.call(GET_OR_CREATE, user_identity_id=jane))["client_session"] == session
+
+
+async def test_null_filters_leave_nothing_out(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        session = await made(world)
+        for name in ("user_identity_id", "connect_webview_id"):
+            assert (await world.call("/client_sessions/list", **{name: None}))["client_sessions"] == [session]
+            reply = await world.raw("/client_sessions/list", method="GET", query=f"_strict=true&{name}=")
+            assert (reply.status, reply.json.get("client_sessions")) == (200, [session])

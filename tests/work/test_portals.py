@@ -196,6 +196,13 @@ async def test_one_for_looking_changes_nothing(tmp_path: Path, database_url: str
         reply = await world.raw("/spaces/create", {"name": "New"}, key=session["token"])
         assert reply.status == 401
         assert (await world.raw("/devices/list", {}, key=session["token"])).status == 200
+        # Not the link of a login that waits for somebody, either: it is as good as connecting.
+        order = {"accepted_providers": ["my_2n"], "customer_key": "hotel"}
+        waiting = (await world.call("/connect_webviews/create", **order))["connect_webview"]
+        assert (await world.raw("/connect_webviews/list", {}, key=session["token"])).json["connect_webviews"] == []
+        about = {"connect_webview_id": waiting["connect_webview_id"]}
+        assert (await world.raw("/connect_webviews/get", about, key=session["token"])).status == 404
+        events = await world.events()
         for act, fields in (
             ("unlock", {"device_id": world.devices[0]}),
             ("make_code", {"device_id": world.devices[0], "name": "New"}),

@@ -45,7 +45,7 @@ async def test_a_production_workspace_simulates_nothing(tmp_path: Path, database
     async with serving(tmp_path, database_url) as world:
         await world.connect()
         real = await new_workspace(world, "Real", is_sandbox=False)
-        await real.fail(PATH, 400, "invalid_input", device_id=world.devices[0], code="4837", name="Neighbour")
+        await real.fail(PATH, 400, "workspace_not_sandbox", device_id=world.devices[0], code="4837", name="Neighbour")
 
 
 async def test_somebody_types_a_code_at_the_keypad(tmp_path: Path, database_url: str | None) -> None:

@@ -1,11 +1,12 @@
 """`/client_sessions/*`."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from doorward.api.params import Id, Instant, Params
+from doorward.api.params import NULL, Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import client_sessions as rules
+from doorward.core import user_identities
 from doorward.core.client_sessions import Wish
 from doorward.errors import InvalidInput, MustCreateEmptySessions, PublishableKeyNeedsUser
 from doorward.store import client_sessions as store
@@ -145,11 +146,11 @@ class List(Params):
 
     client_session_id: Id | None = None
     """Only this one."""
-    connect_webview_id: Id | None = None
+    connect_webview_id: Annotated[Id, NULL] | None = None
     """Only those that see this webview."""
     user_identifier_key: Id | None = None
     """Only those of this user."""
-    user_identity_id: Id | None = None
+    user_identity_id: Annotated[Id, NULL] | None = None
     """Only those of this user identity."""
     without_user_identifier_key: bool = False
     """Only those of no user."""
@@ -160,9 +161,12 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     """List client sessions, oldest first, those of customer portals among them."""
     where = Where()
     where.add("s.workspace_id = {}", req.workspace_id)
-    for name in ("client_session_id", "user_identifier_key", "user_identity_id"):
+    for name in ("client_session_id", "user_identifier_key"):
         if (value := getattr(p, name)) is not None:
             where.add(f"s.{name} = {{}}", value)
+    if p.user_identity_id is not None:
+        person = await user_identities.survivor(req.db, req.workspace_id, p.user_identity_id)
+        where.add("s.user_identity_id = {}", person)
     if p.without_user_identifier_key:
         where.add("s.user_identifier_key IS NULL")
     if p.connect_webview_id is not None:

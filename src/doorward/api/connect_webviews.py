@@ -13,6 +13,7 @@ from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import webviews
 from doorward.core.webviews import Order
+from doorward.errors import ConnectWebviewNotFound
 from doorward.store import client_sessions
 from doorward.store import connect_webviews as store
 from doorward.store.db import Where
@@ -105,6 +106,11 @@ async def create(req: Request, p: Create) -> dict[str, Any]:
     return {"connect_webview": webviews.wire(req.core, row, req.base_url)}
 
 
+def _only_looks(req: Request) -> bool:
+    """Whoever has the link of a pending webview can connect an account, which is more than looking."""
+    return req.session is not None and bool(req.session.is_read_only)
+
+
 class ById(Params):
     """Parameters of get and delete."""
 
@@ -116,6 +122,8 @@ class ById(Params):
 async def get(req: Request, p: ById) -> dict[str, Any]:
     """Get a connect webview: whether the login worked, and which account it made."""
     row = await webviews.get(req.db, req.workspace_id, p.connect_webview_id)
+    if _only_looks(req) and row.status == "pending":
+        raise ConnectWebviewNotFound(data={"connect_webview_id": p.connect_webview_id})
     return {"connect_webview": webviews.wire(req.core, row, req.base_url)}
 
 
@@ -155,6 +163,8 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     req.narrow(where, webview="connect_webview_id")
     if p.customer_key is not None:
         where.add("customer_key = {}", p.customer_key)
+    if _only_looks(req):
+        where.add("status <> 'pending'")
     if p.user_identifier_key is not None:
         client_sessions.of_users(
             where, "connect_webview_id", "connect_webview_id", req.workspace_id, p.user_identifier_key

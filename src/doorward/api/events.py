@@ -7,7 +7,7 @@ from annotated_types import Ge, Gt, Le
 from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request
 from doorward.api.route import route
-from doorward.core import events
+from doorward.core import events, user_identities
 from doorward.errors import EventNotFound, InvalidInput
 from doorward.store import events as store
 from doorward.store.db import Where
@@ -122,7 +122,6 @@ EQUAL = (
     "customer_key",
     "device_id",
     "space_id",
-    "user_identity_id",
 )
 # Filters on things that no event of this server is about yet: they select nothing.
 ABSENT = (
@@ -139,14 +138,14 @@ ABSENT = (
 @route("/events/list", auth="ACKR", returns={"events": list[Event]})
 async def list_(req: Request, p: List) -> dict[str, Any]:
     """List events in the order they were stored, since an instant or between two."""
-    if p.since is not None and p.between is not None:
+    if p.since is not None and p.between:
         raise InvalidInput("Cannot specify both since and between")
     where = Where()
     where.add("workspace_id = {}", req.workspace_id)
     req.narrow(where, **OWNERS)
     if p.since is not None:
         where.add("created_at > {}", time.parse(p.since))
-    elif p.between is not None:
+    elif p.between:
         if len(p.between) != 2:
             raise InvalidInput.of("between", "Must hold two instants")
         where.add("created_at > {} AND created_at < {}", *(time.parse(t) for t in p.between))
@@ -155,6 +154,9 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     for name in EQUAL:
         if (value := getattr(p, name)) is not None:
             where.add(f"{name} = {{}}", value)
+    if p.user_identity_id is not None:
+        person = await user_identities.survivor(req.db, req.workspace_id, p.user_identity_id)
+        where.add("user_identity_id = {}", person)
     for name, column in (
         ("access_code_ids", "access_code_id"),
         ("device_ids", "device_id"),

@@ -64,15 +64,15 @@ async def begin(
     search: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Only rows that a text and all pairs of metadata are found in, behind the cursor. A value of null also fits a key
-    that is not set. Raises what `start` does."""
+    """Only rows that a text and all pairs of metadata are found in, behind the cursor. Null fits a key that is not set;
+    an empty text asks for nothing. Raises what `start` does."""
     position, finding = start(request, cursor), Finding(request.db, where, table, request.workspace_id)
     if search:
         finding.text(search)
     for key, value in (metadata or {}).items():
-        if value is None or value == "":
+        if value is None:
             finding.without(key)
-        else:
+        elif value != "":
             finding.pair(key, text(value))
     if not await finding.narrow(position):
         about = TABLES[table]
@@ -102,7 +102,7 @@ def _pairs(name: str, value: Any) -> list[tuple[str, str]]:
     if isinstance(value, list):
         return [(name, text(item)) for item in value] or [(name, "")]
     if isinstance(value, dict):
-        return [pair for key, item in sorted(value.items()) for pair in _pairs(f"{name}.{key}", item)]
+        return [pair for key, item in sorted(value.items()) if item != "" for pair in _pairs(f"{name}.{key}", item)]
     return [(name, text(value))]
 
 

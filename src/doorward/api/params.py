@@ -35,8 +35,8 @@ class _Null:
 
 
 NULL = _Null()
-"""In an annotation: null means something of its own here, and so does an empty value of a query string, which is how
-clients write null there. Elsewhere null is as good as nothing, and an empty value is an empty text."""
+"""In an annotation: null means something of its own here. Elsewhere it is as good as nothing. SDKs write it as an empty
+value of a query string; of other clients that is null only here, and an empty text elsewhere."""
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """An id. Any short text: an unknown one is answered with 404, not with a lesson on UUIDs."""
 

@@ -1,7 +1,7 @@
 """Query strings, in the two dialects that Seam's clients speak.
 
 **Strict** (marked by `_strict=true`, sent by current SDKs): lists as repeated keys, an empty list or null as an empty
-value (which is null only where that means something), objects with dotted keys, `true`/`false`, commas kept.
+value (these SDKs never send an empty text), objects with dotted keys, `true`/`false`, commas kept.
 **Generous** (older clients, curl, browsers): also `key[]`, comma-joined lists, `yes`/`1`, surrounding blanks. What a
 value should become is read from the route's parameters; text that does not fit is handed on as text, so that validation
 names the problem.
@@ -40,6 +40,8 @@ class Shape:
 
 
 TEXT = Shape("string")
+MEMBER = Shape("string", nullable=True)
+"""Of an object whose members are not known: null takes one away, or asks for those without it."""
 
 
 def _fail(name: str, why: str) -> InvalidQueryParams:
@@ -91,7 +93,7 @@ def parse_query(text: str, shapes: Mapping[str, Shape]) -> dict[str, Any]:
             held = result.setdefault(head, {})
             if not isinstance(held, dict):
                 raise _fail(head, "is given both as a whole and by member")
-            held[member] = _value(name, values, (parent.members or {}).get(member, TEXT), strict)
+            held[member] = _value(name, values, (parent.members or {}).get(member, MEMBER), strict)
     return result
 
 
@@ -108,14 +110,14 @@ def _value(name: str, values: list[str], shape: Shape, strict: bool) -> Any:
     if len(values) > 1:
         raise _fail(name, "is given more than once")
     if shape.kind == "object":
-        return None if values[0] == "" and shape.nullable else values[0]
+        return None if values[0] == "" and (strict or shape.nullable) else values[0]
     return _scalar(values[0], shape, strict)
 
 
 def _scalar(text: str, shape: Shape, strict: bool) -> Any:
     if not strict:
         text = text.strip()
-    if text == "" and (shape.nullable or shape.kind != "string"):
+    if text == "" and (strict or shape.nullable or shape.kind != "string"):
         return None
     if shape.kind == "bool":
         if text in (TRUE if not strict else {"true"}):

@@ -8,7 +8,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from doorward.api import scope
 from doorward.api.commands import Commands
 from doorward.core.context import Core
-from doorward.errors import InvalidInput
+from doorward.errors import InvalidInput, WorkspaceNotSandbox
 from doorward.store.client_sessions import SessionRow
 from doorward.store.db import Reader, Tx, Where
 from doorward.store.workspaces import WorkspaceRow
@@ -63,6 +63,11 @@ class Request:
     @property
     def session(self) -> SessionRow | None:
         return self.caller.session
+
+    def must_be_sandbox(self) -> None:
+        """Raises WorkspaceNotSandbox."""
+        if not self.workspace.is_sandbox:
+            raise WorkspaceNotSandbox(data={"workspace_id": self.workspace_id})
 
     def narrow(self, where: Where, **columns: str) -> None:
         """Only rows that the caller may see; the columns are those of `scope.narrow`. Nothing for an API key."""

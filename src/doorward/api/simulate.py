@@ -16,7 +16,7 @@ from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import accounts, actions, devices, problems
 from doorward.crypto import VaultError
-from doorward.errors import DeviceTypeNotSupported, WorkspaceNotSandbox
+from doorward.errors import DeviceTypeNotSupported
 from doorward.providers.base import HasTwins
 from doorward.providers.errors import Offline, ProviderError
 from doorward.store import connected_accounts
@@ -46,11 +46,6 @@ class OneAccount(Params):
     """The account."""
 
 
-def _only_in_sandbox(req: Request) -> None:
-    if not req.workspace.is_sandbox:
-        raise WorkspaceNotSandbox(data={"workspace_id": req.workspace_id})
-
-
 async def _look(req: Request, device: DeviceRow) -> None:
     """Ask a device how it stands, and write that down."""
     try:
@@ -74,7 +69,7 @@ class Virtual:
 async def _virtual(req: Request, device_id: str) -> Virtual:
     """Raises DeviceNotFound, DeviceIsUnmanaged, WorkspaceNotSandbox, DeviceTypeNotSupported."""
     device = await devices.get(req.db, req.workspace_id, device_id)
-    _only_in_sandbox(req)
+    req.must_be_sandbox()
     provider: Any = req.core.providers.get(device.provider)
     account = await connected_accounts.get(req.db, req.workspace_id, device.connected_account_id)
     if not isinstance(provider, HasTwins) or account is None or device.secret_sealed is None:
@@ -206,7 +201,7 @@ async def manual_lock_via_keypad(req: Request, p: OneDevice) -> dict[str, Any]:
 async def disconnect_account(req: Request, p: OneAccount) -> None:
     """Let an account's login stop working. Logging in again through a connect webview mends it."""
     await accounts.get(req.db, req.workspace_id, p.connected_account_id)
-    _only_in_sandbox(req)
+    req.must_be_sandbox()
     await req.write(accounts.disconnect, req.core, req.workspace_id, p.connected_account_id)
 
 

@@ -32,7 +32,9 @@ async def list_(req: Request, _p: NoParams) -> dict[str, Any]:
     return {"workspaces": [workspaces.wire(req.core, row) for row in rows]}
 
 
-WorkspaceName = Annotated[str, StringConstraints(min_length=1, max_length=workspaces.MOST_NAME)]
+WorkspaceName = Annotated[
+    str, StringConstraints(min_length=1, max_length=workspaces.MOST_NAME), Form(r"\s*\S[\s\S]*", "Must not be blank")
+]
 Colour = Annotated[str, Form(r"^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", "Must be a colour such as #0055aa")]
 Message = Annotated[str, StringConstraints(max_length=1_000)]
 

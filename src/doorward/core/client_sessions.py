@@ -124,7 +124,13 @@ async def _make(tx: Tx, core: Core, workspace_id: str, wish: Wish) -> SessionRow
 async def _renew(tx: Tx, core: Core, row: SessionRow, wish: Wish) -> SessionRow:
     """An existing session, with what is given to it now. One that has run out gets a new token: the old one stays as
     dead as it is, and what the user has connected is there again. Raises ClientSessionExpired where only an API key may
-    renew it."""
+    renew it, InvalidInput where it is another customer's or acts for somebody else: whoever holds its token would see
+    what is theirs, too."""
+    for name, whose in (("customer_key", "is another customer's"), ("user_identity_id", "acts for another identity")):
+        if getattr(row, name) is not None and getattr(wish, name) not in (None, getattr(row, name)):
+            raise InvalidInput.of(
+                name, f"This user's client session {whose}: delete it, or use another user_identifier_key"
+            )
     values: dict[str, object] = {"is_bound": 1} if wish.binds else {}
     is_over, keeps_its_end = row.expires_at <= core.clock.now(), wish.is_public and row.is_bound
     if is_over and keeps_its_end:

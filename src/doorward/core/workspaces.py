@@ -127,12 +127,10 @@ async def first_sandbox(tx: Tx, now: int) -> WorkspaceRow:
     return await create(tx, now, SANDBOX, is_sandbox=True)
 
 
-async def find(tx: Tx, name_or_id: str) -> WorkspaceRow | None:
-    """By id, else by name (the oldest)."""
+async def find(tx: Tx, name_or_id: str) -> list[WorkspaceRow]:
+    """The one with this id, else all with this name."""
     rows = await store.list_all(tx)
-    return next((r for r in rows if r.workspace_id == name_or_id), None) or next(
-        (r for r in rows if r.name == name_or_id), None
-    )
+    return [r for r in rows if r.workspace_id == name_or_id] or [r for r in rows if r.name == name_or_id]
 
 
 async def add_key(tx: Tx, now: int, workspace: WorkspaceRow, name: str) -> Token:

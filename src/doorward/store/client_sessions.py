@@ -64,9 +64,9 @@ async def of_user(read: Reader, workspace_id: str, user_identifier_key: str) -> 
 
 
 async def of_identity(read: Reader, workspace_id: str, user_identity_id: str) -> SessionRow | None:
-    """The newest session of a user identity that was not revoked and has no user of its own."""
+    """The newest session of a user identity that was not revoked and is no portal."""
     row = await read.one(
-        f"{_SELECT} WHERE workspace_id = $1 AND user_identity_id = $2 AND user_identifier_key IS NULL "
+        f"{_SELECT} WHERE workspace_id = $1 AND user_identity_id = $2 AND portal_json IS NULL "
         "AND revoked_at IS NULL ORDER BY created_at DESC, client_session_id DESC LIMIT 1",
         workspace_id,
         user_identity_id,

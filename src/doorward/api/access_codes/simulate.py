@@ -35,8 +35,7 @@ class CreateUnmanaged(Params):
 @route("/access_codes/simulate/create_unmanaged_access_code", auth="AC", returns={"access_code": UnmanagedAccessCode})
 async def create_unmanaged_access_code(req: Request, p: CreateUnmanaged) -> dict[str, Any]:
     """Have somebody add an access code at a virtual device, past this API."""
-    if not req.workspace.is_sandbox:
-        raise InvalidInput("Only what happens at devices of a sandbox workspace can be simulated")
+    req.must_be_sandbox()
     device = await devices.get(req.db, req.workspace_id, p.device_id)
     pins.check_pin(p.code, pins.takes_codes(device))
     await req.write(_must_be_free, req, device, p.code)
