@@ -72,6 +72,23 @@ async def test_a_key_names_one_space(tmp_path: Path, database_url: str | None) -
         assert (await (await new_workspace(world, "Other")).call(LIST))["spaces"] == []
 
 
+async def test_a_space_follows_the_key_of_the_one_that_it_is_in(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        ids = [(await made(world, space_key=key))["space_id"] for key in ("house", "room")]
+        house, room = ({"space_id": space_id} for space_id in ids)
+
+        async def parent() -> tuple[str | None, str | None]:
+            space = (await world.call(GET, **room))["space"]
+            return space.get("parent_space_id"), space.get("parent_space_key")
+
+        await world.call(UPDATE, **room, parent_space_key="house")
+        assert await parent() == (ids[0], "house")
+        await world.call(UPDATE, **house, space_key="hotel")
+        assert await parent() == (ids[0], "hotel")
+        await world.call("/spaces/delete", **house)
+        assert await parent() == (None, None)
+
+
 async def test_lists_find_spaces(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
         await world.connect()
