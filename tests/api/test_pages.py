@@ -244,7 +244,7 @@ async def test_an_empty_filter_is_no_filter_only_where_sdks_write_null_so(world:
     events = (await world.call("/events/list", **found))["events"]
     for name in ("event_type", "device_id", "between"):
         reply = await strict(world, "/events/list", f"since=2000-01-01T00:00:00Z&{name}=")
-        assert (reply.status, reply.json.get("events")) == (200, events), name
+        assert (reply.status, reply.json["events"][: len(events)]) == (200, events), name  # more happens meanwhile
     # A member of metadata that is null is one that is not set; an empty text asks for nothing.
     await world.call("/devices/update", device_id=world.devices[0], custom_metadata={"floor": "2"})
     for name in ("floor", "wing"):

@@ -29,6 +29,25 @@ async def found(world: World, customer_key: str) -> list[str]:
     ]
 
 
+async def test_what_an_account_says_is_said_of_its_devices_at_once(tmp_path: Path, database_url: str | None) -> None:
+    """Of those, too, that it changes nothing else of."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        await world.call("/devices/simulate/disconnect", device_id=world.devices[0])
+
+        async def errors() -> list[list[str]]:
+            shown = (await world.call("/devices/list"))["devices"]
+            assert [await world.device(number) for number in range(2)] == shown
+            return [[error["error_code"] for error in one["errors"]] for one in shown]
+
+        assert await errors() == [["device_disconnected"], []]
+        account_id = (await account_of(world))["connected_account_id"]
+        await world.call("/connected_accounts/simulate/disconnect", connected_account_id=account_id)
+        assert await errors() == [["device_disconnected", "account_disconnected"], ["account_disconnected"]]
+        await world.connect(count=2)
+        assert "account_disconnected" not in str(await errors())
+
+
 async def test_devices_go_to_a_customer_with_their_account(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
         await world.connect()

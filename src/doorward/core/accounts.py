@@ -119,7 +119,6 @@ async def connect(
             customer_key=terms.customer_key,
             errors_json="[]",
             warnings_json="[]",
-            version=1,
             created_at=core.clock.now(),
         )
         await store.add(tx, row)

@@ -178,19 +178,19 @@ def wire(core: Core, seen: SeenDevice, base_url: str) -> wire_types.UnmanagedDev
 class Shown:
     """Devices as JSON, made once for each of their states.
 
-    A device is shown far more often than it changes. Its row and its account's carry a version that every change
-    counts up, so what was made for a version stays right; what is old is simply never asked for again.
+    A device is shown far more often than it changes. Its row carries a version that every change counts up, those of
+    its account's errors among them, so what was made for a version stays right; what is old is never asked for again.
     """
 
     MOST = 20_000
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, int, int, str], bytes] = {}
+        self._made: dict[tuple[str, int, str], bytes] = {}
 
     async def __call__(self, core: Core, workspace_id: str, versions: list[Version], base_url: str) -> list[bytes]:
         """The JSON of these devices, in their order. One that was deleted meanwhile is left out."""
         made = self._made
-        keys = [(v.device_id, v.version, v.account_version, base_url) for v in versions]
+        keys = [(v.device_id, v.version, base_url) for v in versions]
         missing = [key[0] for key in keys if key not in made]
         current: dict[str, bytes] = {}
         if missing:
@@ -198,7 +198,7 @@ class Shown:
                 made.clear()
             for seen in await devices.see_many(core.db.read, workspace_id, missing):
                 row, text = seen.row, msgspec.json.encode(wire(core, seen, base_url))
-                current[row.device_id] = made[row.device_id, row.version, seen.account_version, base_url] = text
+                current[row.device_id] = made[row.device_id, row.version, base_url] = text
         found = ((current.get(key[0]) or made.get(key)) for key in keys)
         return [text for text in found if text is not None]
 

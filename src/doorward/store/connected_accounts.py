@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import msgspec
 
-from doorward.store import search
+from doorward.store import devices, search
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 
@@ -24,7 +24,6 @@ class AccountRow(msgspec.Struct, frozen=True):
     customer_key: str | None
     errors_json: str
     warnings_json: str
-    version: int
     created_at: int
 
 
@@ -84,6 +83,8 @@ async def change(tx: Tx, row: AccountRow, **values: Any) -> AccountRow:
     changed = cast(
         "AccountRow", await update(tx, "connected_accounts", row, ("workspace_id", "connected_account_id"), values)
     )
+    if "errors_json" in values:
+        await devices.account_changed(tx, row.workspace_id, row.connected_account_id)
     await search.changed(tx, "connected_accounts", changed, values)
     return changed
 

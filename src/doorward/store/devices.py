@@ -41,16 +41,14 @@ class DeviceRow(msgspec.Struct, frozen=True):
     """The spaces it is in."""
 
 
+OF_ACCOUNT = "devices of an account"
+"""Names the lock of who adds some, and of who changes what is said of all."""
 _SELECT = f"SELECT {columns(DeviceRow)} FROM devices"
-# A device as it is shown follows from its own version and its account's: see `core.devices.Shown`.
-_VERSION = "SELECT d.device_id, d.version, a.version, d.created_at, d.is_managed FROM "
-_DEVICES = (
-    "devices d JOIN connected_accounts a "
-    "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id"
-)
+# A device as it is shown follows from its version: see `core.devices.Shown`.
+_VERSION = "SELECT d.device_id, d.version, d.created_at, d.is_managed FROM "
 # Readers get a device together with its account's errors: both make up what is said of it.
 _JOINED = (
-    f"SELECT {columns(DeviceRow, 'd.')}, a.version, a.errors_json, w.is_sandbox FROM devices d "
+    f"SELECT {columns(DeviceRow, 'd.')}, a.errors_json, w.is_sandbox FROM devices d "
     "JOIN connected_accounts a "
     "ON a.workspace_id = d.workspace_id AND a.connected_account_id = d.connected_account_id "
     "JOIN workspaces w ON w.workspace_id = d.workspace_id"
@@ -62,7 +60,6 @@ class Version(msgspec.Struct, frozen=True):
 
     device_id: str
     version: int
-    account_version: int
     created_at: int
     is_managed: int
 
@@ -71,14 +68,13 @@ class SeenDevice(msgspec.Struct, frozen=True):
     """A device with what is wrong with its account, and whether it may be a virtual one."""
 
     row: DeviceRow
-    account_version: int
     account_errors_json: str
     is_sandbox: int
 
 
 def _seen(row: Any) -> SeenDevice:
-    *device, version, errors, is_sandbox = row
-    return SeenDevice(DeviceRow(*device), version, errors, is_sandbox)
+    *device, errors, is_sandbox = row
+    return SeenDevice(DeviceRow(*device), errors, is_sandbox)
 
 
 async def ids_of_workspace(read: Reader, workspace_id: str) -> list[str]:
@@ -93,16 +89,14 @@ async def get(read: Reader, workspace_id: str, device_id: str) -> DeviceRow | No
 
 
 async def version_of(read: Reader, workspace_id: str, device_id: str) -> Version | None:
-    row = await read.one(
-        f"{_VERSION}{_DEVICES} WHERE d.workspace_id = $1 AND d.device_id = $2", workspace_id, device_id
-    )
+    row = await read.one(f"{_VERSION}devices d WHERE d.workspace_id = $1 AND d.device_id = $2", workspace_id, device_id)
     return Version(*row) if row else None
 
 
 async def version_page(read: Reader, where: Where, limit: int) -> list[Version]:
     """Columns in `where` carry the prefix `d.`."""
     rows = await read.all(
-        f"{_VERSION}{where.lead}{_DEVICES} WHERE {where} "
+        f"{_VERSION}{where.lead}devices d WHERE {where} "
         f"ORDER BY {where.order('d.created_at, d.device_id')} LIMIT {limit:d}",
         *where.args,
     )
@@ -187,8 +181,20 @@ async def login_of(read: Reader, workspace_id: str, device_id: str) -> tuple[str
 
 
 async def add(tx: Tx, row: DeviceRow) -> None:
+    await tx.lock(OF_ACCOUNT, row.workspace_id, row.connected_account_id)
     await tx.run(insert("devices", DeviceRow), *msgspec.structs.astuple(row))
     await search.put(tx, "devices", row)
+
+
+async def account_changed(tx: Tx, workspace_id: str, connected_account_id: str) -> None:
+    """What an account says of all its devices is another: they are in a new state, too. One that is being added waits
+    until that is so, or is seen here."""
+    await tx.lock(OF_ACCOUNT, workspace_id, connected_account_id)
+    await tx.run(
+        "UPDATE devices SET version = version + 1 WHERE workspace_id = $1 AND connected_account_id = $2",
+        workspace_id,
+        connected_account_id,
+    )
 
 
 async def change(tx: Tx, row: DeviceRow, **values: Any) -> DeviceRow:
