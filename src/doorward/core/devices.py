@@ -16,7 +16,7 @@ from doorward.errors import DeviceIsUnmanaged, DeviceNotFound, DeviceTypeNotSupp
 from doorward.providers.base import HasTwins
 from doorward.providers.errors import ProviderError
 from doorward.providers.reports import DeviceReport, Issue
-from doorward.store import devices, due
+from doorward.store import connected_accounts, devices, due
 from doorward.store.db import Reader, Tx
 from doorward.store.devices import DeviceRow, SeenDevice, Version
 from doorward.wire import device as wire_types
@@ -302,6 +302,9 @@ async def take_report(tx: Tx, core: Core, row: DeviceRow, fresh: DeviceReport, *
         values |= {name: getattr(row, name) for name in ("locked", "door_open") if getattr(row, name) is not None}
     if all(getattr(row, name) == value for name, value in values.items()):
         return
+    account = await connected_accounts.get(tx, workspace_id, row.connected_account_id)
+    if account is None or any(code in account.errors_json for code in ACCOUNT_ERRORS):
+        return  # it was under way when the account was disconnected: nothing of it can be reached now
     was_online, was_locked = row.online, row.locked
     if _decode_report(row.report_json).code_lengths != fresh.code_lengths:
         await wake(tx, core, workspace_id, device_id)  # some may wait for it to take codes
