@@ -128,9 +128,11 @@ class Receivers:
     @staticmethod
     def refusal(address: IpAddress) -> str:
         """Why nothing is sent there, and what to do."""
+        inner = _inner(_plain(address))
+        which = f"{address}" if inner == address else f"{address}, which stands for {inner},"
         return (
-            f"{address} is not on the Internet. If the receiver is meant to be there, name its network in "
-            f"{RECEIVERS_SETTING}, e.g. {RECEIVERS_SETTING}={address}/{address.max_prefixlen}"
+            f"{which} is not on the Internet. If the receiver is meant to be there, name its network in "
+            f"{RECEIVERS_SETTING}, e.g. {RECEIVERS_SETTING}={inner}/{inner.max_prefixlen}"
         )
 
 

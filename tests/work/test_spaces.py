@@ -51,7 +51,7 @@ async def test_devices_come_and_go(tmp_path: Path, database_url: str | None) -> 
             ("device_membership_changed", [first, second]),
             ("device_membership_changed", [second]),
             ("device_membership_changed", [first]),
-            ("deleted", []),
+            ("deleted", [first]),
         ]
 
 

@@ -531,6 +531,23 @@ async def test_a_slow_receiver_keeps_nobody_waiting(tmp_path: Path, database_url
         assert len(slow.received) <= 16
 
 
+async def test_what_a_receiver_refuses_holds_up_nothing_else(tmp_path: Path, database_url: str | None) -> None:
+    """It knows one type of events only, and says so at once."""
+    async with serving(tmp_path, database_url, Clock(), **HERE) as world, receiver() as there:
+        there.answer = lambda _n: 200 if there.received[-1].event["event_type"] == "lock.unlocked" else 400
+        await world.connect()
+        await hook(world, there, "*")
+        for number in range(60):
+            await happen(world, f"Name {number}")
+        await world.call("/locks/unlock_door", device_id=world.devices[0])
+
+        def types() -> list[str]:
+            return [one.event["event_type"] for one in there.received]
+
+        await until(lambda: "lock.unlocked" in types(), patience=8)
+        assert types().count("device.name_changed") >= 60
+
+
 QUEUED = 60
 
 

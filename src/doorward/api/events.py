@@ -3,6 +3,8 @@
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request
@@ -13,6 +15,7 @@ from doorward.store import events as store
 from doorward.store.db import Where
 from doorward.wire import time
 from doorward.wire.events import Event
+from doorward.wire.events.documented import names
 
 MOST = 5000
 OWNERS = {
@@ -50,6 +53,15 @@ async def get(req: Request, p: Get) -> dict[str, Any]:
     if body is None:
         raise EventNotFound(data={"event_id": p.event_id} if p.event_id else None)
     return {"event": events.wire(req.core, body), "message": "Event found"}
+
+
+def _known(event_type: str) -> str:
+    if event_type not in names():
+        raise PydanticCustomError("event_type", "There are no events of this type")
+    return event_type
+
+
+EventType = Annotated[str, AfterValidator(_known)]
 
 
 class List(Params):
@@ -95,9 +107,9 @@ class List(Params):
     """Only those of these devices."""
     event_ids: list[Id] | None = None
     """Only these."""
-    event_type: str | None = None
+    event_type: EventType | None = None
     """Only those of this type."""
-    event_types: list[str] | None = None
+    event_types: list[EventType] | None = None
     """Only those of these types."""
     limit: Annotated[int, Gt(0)] = 500
     """Items at most. One answer has 5,000 at most; `unstable_offset` or a later `since` goes on."""

@@ -164,7 +164,7 @@ async def _changed(
     device_ids: Sequence[str],
     kind: type[event.AboutSpace] = event.SpaceDeviceMembershipChanged,
 ) -> None:
-    """These devices are in it now, or not any more."""
+    """These devices are in it now, or not any more; of a space that is gone, all that were in it."""
     await grant_progress.lock(tx, row.workspace_id)
     for device_id in sorted(device_ids):
         await tx.lock("device", row.workspace_id, device_id)
@@ -174,11 +174,12 @@ async def _changed(
             await device_store.change(tx, device, space_ids_json=msgspec.json.encode(held).decode())
     if not device_ids and kind is event.SpaceDeviceMembershipChanged:
         return
-    now_in = await store.device_ids(tx, row.workspace_id, [row.space_id])
+    is_gone = kind is event.SpaceDeleted
+    now_in = list(device_ids) if is_gone else await store.device_ids(tx, row.workspace_id, [row.space_id])
     key = row.space_key if row.space_key is not None else UNSET
     told = kind(space_id=row.space_id, space_key=key, device_ids=now_in)
     await emit(tx, core, row.workspace_id, told, customer_key=row.customer_key)
-    if kind is event.SpaceDeleted:
+    if is_gone:
         await access_grants.space_gone(tx, core, row.workspace_id, row.space_id)
     else:
         await access_grants.space_changed(tx, core, row.workspace_id, row.space_id)

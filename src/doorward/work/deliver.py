@@ -231,6 +231,7 @@ class Deliverer:
             outcome = None
             if error != UNWANTED:
                 lane.failures = 0 if error is None else lane.failures + 1
+                lane.is_silent = status is None
                 took_ms = round((core.clock.monotonic() - began) * 1000)
                 outcome = Outcome(at, took_ms, status, error)
             if first is not None and first.is_sealed:

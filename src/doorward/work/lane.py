@@ -15,13 +15,15 @@ from doorward.core.webhooks import Outcome
 from doorward.store.deliveries import DeliveryRow, OutboxRow
 from doorward.store.webhooks import WebhookRow
 
-WIDTH = 16
-"""Requests to one webhook at a time."""
+WIDTH, NARROW, SINGLE = 16, 4, 1
+"""Requests to one webhook at a time: to one that is well, that refuses one event after another, that is silent."""
 PART = 200
 """Deliveries read ahead."""
 NARROW_AFTER = 5
 """Failures in a row."""
 PAUSE_S, LONGEST_S = 0.05, 10.0
+LONGEST_ANSWERED_S = 0.1
+"""Of a receiver that answers at once with a refusal, perhaps of a type of events: others wait behind these."""
 UNWRITTEN = 512
 """Deliveries to one webhook that are on their way or not written down yet, and events that are not stored."""
 LATE_S = 0.5
@@ -122,6 +124,8 @@ class Lane:
     webhook_id: str
     failures: int = 0
     """In a row."""
+    is_silent: bool = False
+    """The last request was not answered."""
     ahead: deque[tuple[DeliveryRow, str]] = field(default_factory=deque)
     """What is sent next, and its text."""
     firsts: deque[First] = field(default_factory=deque)
@@ -217,10 +221,11 @@ class Lane:
 
     @property
     def width(self) -> int:
-        return WIDTH if self.failures < NARROW_AFTER else 1
+        return WIDTH if self.failures < NARROW_AFTER else SINGLE if self.is_silent else NARROW
 
     @property
     def pause_s(self) -> float:
         """Before the next request."""
         over = self.failures - NARROW_AFTER
-        return 0.0 if over < 0 else min(LONGEST_S, PAUSE_S * 2 ** min(over, 16))
+        longest = LONGEST_S if self.is_silent else LONGEST_ANSWERED_S
+        return 0.0 if over < 0 else min(longest, PAUSE_S * 2 ** min(over, 16))
