@@ -66,7 +66,8 @@ class InvalidInput(BadRequest):
     @classmethod
     def of(cls, name: str, text: str) -> "InvalidInput":
         """One parameter is wrong: `text` says how."""
-        return cls(f'{text} for "{name}"', problems={"_errors": [], name: {"_errors": [text]}})
+        message = f"{name} is required" if text == "Required" else f'{text} for "{name}"'
+        return cls(message, problems={"_errors": [], name: {"_errors": [text]}})
 
     def of_item(self, path: Sequence[str], said: str) -> None:
         super().of_item(path, said)

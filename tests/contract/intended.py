@@ -297,6 +297,9 @@ INTENDED = (
             )
         ),
     ),
+    Intended(
+        ("/customers/delete_data",), "Sites are told of, so they are forgotten.", ("site_keys: is not published",)
+    ),
     Intended(("/customers/create_portal",), "For Seam's own staff.", ("_dev: is not taken",)),
     Intended(
         ("device.doorbell_rang",),

@@ -218,7 +218,7 @@ async def test_a_search_finds_what_looking_at_every_row_finds(tmp_path: Path, da
                 continue
             tried += 1
             found = set(await shown(world, search=text))
-            wanted = {id_ for id_, name in names.items() if text.lower() in name.lower() or text.lower() in id_}
+            wanted = {id_ for id_, name in names.items() if text.lower() in name.lower()}
             assert found == wanted, text
 
 

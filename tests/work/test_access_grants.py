@@ -375,12 +375,20 @@ async def test_a_person_is_given_a_device(tmp_path: Path, database_url: str | No
             await world.call("/user_identities/grant_access_to_device", **about, device_id=world.devices[1])
         found = await world.call(path, **about)
         assert [one["device_id"] for one in found["accessible_devices"]] == [world.devices[1]]
+        await world.call(
+            "/devices/update", device_id=world.devices[1], is_managed=False
+        )  # it can be taken all the same
+        await world.fail("/user_identities/revoke_access_to_device", 404, "device_not_found", **about, device_id="none")
         for _ in range(2):
             await world.call("/user_identities/revoke_access_to_device", **about, device_id=world.devices[1])
         assert (await world.call(path, **about))["devices"] == []
         session = (await world.call("/client_sessions/create", **about))["client_session"]
         assert session["user_identity_ids"] == [jane["user_identity_id"]]
-        await world.call("/user_identities/create", full_name="John")
+        long = "k" * 255
+        await world.call("/user_identities/create", full_name="John", user_identity_key=long)
+        assert (await world.call("/user_identities/get", user_identity_key=long))["user_identity"][
+            "full_name"
+        ] == "John"
         seen = (await world.raw("/user_identities/list", {}, key=session["token"])).json["user_identities"]
         assert [one["full_name"] for one in seen] == ["Jane"]
 

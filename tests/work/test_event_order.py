@@ -328,7 +328,7 @@ async def test_spaces(tmp_path: Path, database_url: str | None) -> None:
             "space.device_membership_changed door-1+door-2 space",
             "space.device_membership_changed door-2 space",
             "space.device_membership_changed door-1 space",
-            "space.deleted nothing space",
+            "space.deleted door-1 space",
         )
         assert {one["space_key"] for one in await told.events()} == {"flat"}
 

@@ -194,3 +194,23 @@ async def test_a_sync_asks_the_devices(tmp_path: Path, database_url: str | None)
         await world.call("/connected_accounts/sync", connected_account_id=account_id)
         assert (await world.device())["properties"]["online"] is True
         await world.fail("/connected_accounts/sync", 404, "connected_account_not_found", connected_account_id="x")
+
+
+async def test_a_pin_goes_from_a_code_to_a_new_one_among_several(tmp_path: Path, database_url: str | None) -> None:
+    """The old one goes first: nobody is told of a failure that was none."""
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+        about = {"device_id": world.devices[0]}
+        old = (await world.call("/access_codes/create", **about, code="482937"))["access_code"]["access_code_id"]
+        await world.eventually(lambda: holds(world, ["482937"]))
+        await world.call("/devices/simulate/disconnect", **about)
+        await world.call("/access_codes/delete", access_code_id=old)
+        for pin in ("719283", "482937", "516274"):
+            await world.call("/access_codes/create", **about, code=pin)
+        await world.call("/devices/simulate/connect", **about)
+        await world.eventually(lambda: holds(world, ["482937", "516274", "719283"]))
+        assert "access_code.failed_to_set_on_device" not in await world.types()
+
+
+async def holds(world: World, pins: list[str]) -> bool:
+    return sorted(directory.pins(await world.unit())) == pins

@@ -102,6 +102,9 @@ async def test_lists_find_spaces(tmp_path: Path, database_url: str | None) -> No
 
         assert await found() == ["House", "Room 101"]
         assert await found(customer_key="hotel") == ["House"]
+        assert (
+            await found(search=room["space_id"]) == await found(search=room["space_id"][:4]) == []
+        )  # ids are no names
         assert await found(search="k-1") == await found(space_key="k-101") == ["Room 101"]
         assert await found(parent_space_id=house["space_id"]) == ["Room 101"]
         assert await found(connected_account_id=account_id) == ["House", "Room 101"]

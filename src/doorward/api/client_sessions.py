@@ -1,8 +1,8 @@
 """`/client_sessions/*`."""
 
-from typing import Annotated, Any
+from typing import Any
 
-from doorward.api.params import NULL, Id, Instant, Params
+from doorward.api.params import Id, Instant, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import client_sessions as rules
@@ -146,11 +146,11 @@ class List(Params):
 
     client_session_id: Id | None = None
     """Only this one."""
-    connect_webview_id: Annotated[Id, NULL] | None = None
+    connect_webview_id: Id | None = None
     """Only those that see this webview."""
     user_identifier_key: Id | None = None
     """Only those of this user."""
-    user_identity_id: Annotated[Id, NULL] | None = None
+    user_identity_id: Id | None = None
     """Only those of this user identity."""
     without_user_identifier_key: bool = False
     """Only those of no user."""

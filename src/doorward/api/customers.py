@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from doorward.api.params import Id, Instant, Metadata, Params, Part
+from doorward.api.params import Id, Instant, Key, Metadata, Params, Part
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.api.spaces import CustomerData
@@ -298,6 +298,8 @@ async def push_data(req: Request, p: Push) -> None:
 class DeleteData(Params):
     """Parameters of delete_data."""
 
+    UNDOCUMENTED = frozenset({"site_keys"})
+
     access_grant_keys: list[Id] = []
     """Access grants."""
     booking_keys: list[Id] = []
@@ -324,6 +326,8 @@ class DeleteData(Params):
     """Residents."""
     room_keys: list[Id] = []
     """Rooms."""
+    site_keys: list[Id] = []
+    """Sites."""
     space_keys: list[Id] = []
     """Spaces."""
     staff_member_keys: list[Id] = []
@@ -332,7 +336,7 @@ class DeleteData(Params):
     """Tenants."""
     unit_keys: list[Id] = []
     """Units."""
-    user_identity_keys: list[Id] = []
+    user_identity_keys: list[Key] = []
     """People."""
     user_keys: list[Id] = []
     """Users."""
@@ -342,7 +346,7 @@ class DeleteData(Params):
         return [(kind, key) for kind in kinds for key in getattr(self, f"{kind}_keys", ())]
 
 
-@route("/customers/delete_data", auth="AK", methods=("POST", "DELETE"))
+@route("/customers/delete_data", auth="AK", methods=("POST", "DELETE"), judges_keys=True)
 async def delete_data(req: Request, p: DeleteData) -> None:
     """Forget places, people and bookings, or whole customers. The codes of their access grants go from all doors.
 

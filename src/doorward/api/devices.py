@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import door_switch, page
 from doorward.api.connect_webviews import Category
-from doorward.api.params import NULL, Cursor, Id, Instant, Metadata, Params, Part
+from doorward.api.params import NOT_BLANK, NULL, Cursor, Id, Instant, Metadata, Params, Part
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import access_codes, access_grants, events, grant_progress, metadata, switches
@@ -334,7 +334,7 @@ async def list_device_providers(req: Request, p: Providers) -> dict[str, Any]:
 # ---------------------------------------------------------------- update
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"\S")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=255), NOT_BLANK]
 """Of a device, for people."""
 
 

@@ -135,7 +135,7 @@ class Api:
             verb=verb,
         )
         if caller.session is not None and not route.is_list:
-            await scopes.guard(self._core.db.read, caller.session, request.values)
+            await scopes.guard(self._core.db.read, caller.session, request.values, but_keys=route.judges_keys)
         reply = await route.handler(request, params)
         if caller.session is not None and route.is_list and not request.is_narrowed:
             raise Forbidden("Client sessions cannot use this list.")

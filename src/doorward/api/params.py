@@ -40,6 +40,8 @@ value of a query string; of other clients that is null only here, and an empty t
 Id = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """An id. Any short text: an unknown one is answered with 404, not with a lesson on UUIDs."""
 
+Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+"""A caller's own name of a person."""
 Cursor = Annotated[str, NULL]
 """Where a page ended; null: at the beginning."""
 
@@ -62,6 +64,9 @@ class Form:
         if re.fullmatch(self.pattern, text) is None:
             raise PydanticCustomError("form", "{told}", {"told": self.told})
         return text
+
+
+NOT_BLANK = Form(r"\s*\S[\s\S]*", "Must not be blank")
 
 
 def _instant(text: str) -> str:
@@ -239,6 +244,9 @@ def _text(problem: Any) -> str:
         return f"String must contain at least {context['min_length']} character(s)"
     if kind == "string_too_long":
         return f"String must contain at most {context['max_length']} character(s)"
+    if kind in ("too_short", "too_long"):
+        bound = context.get("min_length", context.get("max_length"))
+        return f"Must hold at {'least' if kind == 'too_short' else 'most'} {bound} item(s)"
     if kind in ("greater_than", "greater_than_equal"):
         bound = context.get("gt", context.get("ge"))
         return f"Number must be greater than {'' if kind == 'greater_than' else 'or equal to '}{bound}"
@@ -270,4 +278,7 @@ def _refusal(exc: ValidationError) -> InvalidInput:
 
 
 NON_EMPTY = MinLen(1)
-__all__ = ["NON_EMPTY", "NULL", "TEXT", "Checker", "Cursor", "Id", "Instant", "Metadata", "NoParams", "Params"]
+__all__ = [
+    "NON_EMPTY", "NOT_BLANK", "NULL", "TEXT", "Checker", "Cursor", "Id", "Instant", "Key", "Metadata", "NoParams",
+    "Params",
+]  # fmt: skip

@@ -57,6 +57,8 @@ class Route:
     """It needs the process that has the devices, though it only reads."""
     has_none: bool = False
     """This server has none of what it is about, and it says so."""
+    judges_keys: bool = False
+    """It leaves alone what the keys in its parameters name of others, as if that were not there."""
 
     @cached_property
     def check(self) -> Checker:
@@ -104,6 +106,7 @@ def route(
     media_type: str | None = None,
     asks_device: bool = False,
     has_none: bool = False,
+    judges_keys: bool = False,
 ) -> Callable[[Handler], Handler]:
     """Put the decorated handler into the table. Its second parameter's annotation is the class of its parameters."""
 
@@ -125,6 +128,7 @@ def route(
             media_type=media_type,
             asks_device=asks_device,
             has_none=has_none,
+            judges_keys=judges_keys,
         )
         return handler
 

@@ -151,7 +151,15 @@ GUARDED: Mapping[str, Kind] = {
     "user_identity_key": _IDENTITY_KEY,
     "booking_key": _GRANT_KEY,
     **dict.fromkeys(
-        ("building_key", "common_area_key", "facility_key", "listing_key", "property_key", "property_listing_key"),
+        (
+            "building_key",
+            "common_area_key",
+            "facility_key",
+            "listing_key",
+            "property_key",
+            "property_listing_key",
+            "site_key",
+        ),
         _SPACE_KEY,
     ),
     **dict.fromkeys(("room_key", "unit_key"), _SPACE_KEY),
@@ -184,8 +192,9 @@ def _named(values: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
             yield name, singular, [str(one) for one in (value if isinstance(value, list) else [value])]
 
 
-async def guard(read: Reader, session: SessionRow, values: Mapping[str, Any]) -> None:
-    """Raises NotFound where something is not the session's own, Forbidden where that cannot be told."""
+async def guard(read: Reader, session: SessionRow, values: Mapping[str, Any], *, but_keys: bool = False) -> None:
+    """Raises NotFound where something is not the session's own, Forbidden where that cannot be told. `but_keys`: the
+    route itself knows what keys name of the session's own."""
     for name, singular, wanted in _named(values):
         if singular in OPEN:
             continue
@@ -198,6 +207,8 @@ async def guard(read: Reader, session: SessionRow, values: Mapping[str, Any]) ->
                 if singular == "client_session_id":
                     raise errors.NoSuchClientSession(data={name: wanted[0]})
                 raise Forbidden(f"A client session cannot name another {name}.")
+            continue
+        if but_keys and singular.endswith("_key"):
             continue
         kind = GUARDED.get(singular)
         if kind is None:

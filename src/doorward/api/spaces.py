@@ -158,7 +158,7 @@ class List(Params):
     parent_space_key: Id | None = None
     """Only those in the space with this key."""
     search: str | None = None
-    """Only those that contain this text in name, key, customer key or id."""
+    """Only those that contain this text in name, key or customer key."""
     space_key: Id | None = None
     """Only the one with this key."""
 

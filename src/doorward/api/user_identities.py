@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import page, related
 from doorward.api.absent import empty
-from doorward.api.params import NULL, Cursor, Form, Id, Instant, Params
+from doorward.api.params import NULL, Cursor, Form, Id, Instant, Key, Params
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
 from doorward.core import user_identities as rules
@@ -24,7 +24,6 @@ from doorward.wire.reply import Pagination
 from doorward.wire.user_identity import UserIdentity
 
 PAGE = 500
-Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Email = Annotated[str, StringConstraints(max_length=320), Form(r"^[^@\s]+@[^@\s]+$", "Invalid email")]
 Phone = Annotated[str, Form(r"^\+[1-9][0-9]{4,14}$", "Must be a number such as +15551234567")]
@@ -82,7 +81,7 @@ class Get(Params):
 
     user_identity_id: Id | None = None
     """The person."""
-    user_identity_key: Id | None = None
+    user_identity_key: Key | None = None
     """Your own name of them."""
 
 
@@ -181,11 +180,11 @@ class Merge(Params):
 
     merged_user_identity_ids: list[Id] = []
     """The others, by id."""
-    merged_user_identity_keys: list[Id] = []
+    merged_user_identity_keys: list[Key] = []
     """The others, by key."""
     user_identity_id: Id | None = None
     """The survivor, by id."""
-    user_identity_key: Id | None = None
+    user_identity_key: Key | None = None
     """The survivor, by key."""
 
 
@@ -272,7 +271,7 @@ class AddAcsUser(Params):
     """The user of an access control system."""
     user_identity_id: Id | None = None
     """The person."""
-    user_identity_key: Id | None = None
+    user_identity_key: Key | None = None
     """Your own name of them."""
 
 
@@ -319,7 +318,7 @@ class UpdateUnmanaged(ById):
 
     is_managed: Literal[True]
     """Manage it from now on."""
-    user_identity_key: Id | None = None
+    user_identity_key: Key | None = None
     """Your own name of them."""
 
 

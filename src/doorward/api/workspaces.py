@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from doorward.api import action_attempts
-from doorward.api.params import NULL, Form, NoParams, Params
+from doorward.api.params import NOT_BLANK, NULL, Form, NoParams, Params
 from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.core import workspaces
@@ -32,9 +32,7 @@ async def list_(req: Request, _p: NoParams) -> dict[str, Any]:
     return {"workspaces": [workspaces.wire(req.core, row) for row in rows]}
 
 
-WorkspaceName = Annotated[
-    str, StringConstraints(min_length=1, max_length=workspaces.MOST_NAME), Form(r"\s*\S[\s\S]*", "Must not be blank")
-]
+WorkspaceName = Annotated[str, StringConstraints(min_length=1, max_length=workspaces.MOST_NAME), NOT_BLANK]
 Colour = Annotated[str, Form(r"^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$", "Must be a colour such as #0055aa")]
 Message = Annotated[str, StringConstraints(max_length=1_000)]
 

@@ -14,9 +14,10 @@ import msgspec
 
 from doorward.core import access_grants, devices, grant_progress, kinds, leaving
 from doorward.core.context import Core
-from doorward.errors import InvalidInput, UserIdentityNotFound
+from doorward.errors import DeviceNotFound, InvalidInput, UserIdentityNotFound
 from doorward.ids import new_id
 from doorward.store import access_grants as grant_store
+from doorward.store import devices as device_store
 from doorward.store import user_identities as store
 from doorward.store.db import Reader, Tx
 from doorward.store.user_identities import IdentityRow
@@ -195,7 +196,8 @@ async def give(tx: Tx, workspace_id: str, user_identity_id: str, device_id: str)
 async def take(tx: Tx, workspace_id: str, user_identity_id: str, device_id: str) -> None:
     """They may not reach a device any more."""
     row = await get(tx, workspace_id, user_identity_id)
-    await devices.get(tx, workspace_id, device_id)
+    if await device_store.get(tx, workspace_id, device_id) is None:
+        raise DeviceNotFound(data={"device_id": device_id})
     await store.take(tx, workspace_id, row.user_identity_id, device_id)
 
 

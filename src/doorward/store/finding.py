@@ -74,11 +74,11 @@ class Finding:
 
         def exactly(column: Column) -> None:
             is_like = _is(f"{column('text')} LIKE {{}} ESCAPE '\\'")
-            behind_id = f"%{BETWEEN}" if self._about.by_start else ""
+            behind_id = "" if self._about.finds_id == "anywhere" else f"%{BETWEEN}"
 
             def anywhere(each: Where) -> None:
                 each.add(is_like, behind_id + like(text))
-                if self._about.by_start and len(text) >= BEGINNING:
+                if self._about.finds_id == "by its beginning" and len(text) >= BEGINNING:
                     each.add(is_like, like(text)[1:])
 
             self._where.either(anywhere)

@@ -20,7 +20,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from zlib import crc32
 
 import msgspec
@@ -37,8 +37,8 @@ class Searched:
     """Those in whose values it is searched, beside the id. A nickname stands for the name."""
     alias: str = ""
     """Of the table in the queries of its list, with a dot."""
-    by_start: bool = False
-    """Its id is found by its beginning only."""
+    finds_id: Literal["anywhere", "by its beginning", "never"] = "anywhere"
+    """How it is found by its id."""
 
 
 TABLES = {
@@ -49,9 +49,12 @@ TABLES = {
         "connected_account_id", ("provider", "customer_key", "custom_metadata_json", "user_identifier_json")
     ),
     "devices": Searched(
-        "device_id", ("connected_account_id", "nickname", "name", "custom_metadata_json"), alias="d.", by_start=True
+        "device_id",
+        ("connected_account_id", "nickname", "name", "custom_metadata_json"),
+        alias="d.",
+        finds_id="by its beginning",
     ),
-    "spaces": Searched("space_id", ("name", "space_key", "customer_key"), alias="s."),
+    "spaces": Searched("space_id", ("name", "space_key", "customer_key"), alias="s.", finds_id="never"),
     "user_identities": Searched(
         "user_identity_id", ("full_name", "email_address", "phone_number", "user_identity_key")
     ),

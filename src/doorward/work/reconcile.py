@@ -221,15 +221,17 @@ class Reconciler:
             self._wrote_at[device_id] = now
             self._directory.ask(device_id, now + AFTER_WRITES_MS)
         retry = [now + TIDY_PAUSE_MS] if left else []
-        if isinstance(link, ProgramsManyCodes):
-            fresh = [s for s in steps if isinstance(s, plan.Set) and s.code.held is None]
-            if len(fresh) > 1:
-                steps = [s for s in steps if s not in fresh]
-                retry += await self._set_many(row, report, link, [(s, codes[s.code.code_id]) for s in fresh])
+        fresh = [step for step in steps if isinstance(step, plan.Set) and step.code.held is None]
+        many = link if isinstance(link, ProgramsManyCodes) and len(fresh) > 1 else None
+        together = {step.code.code_id for step in fresh} if many is not None else set()
         for step in steps:
+            if step.code.code_id in together and isinstance(step, plan.Set):
+                continue
             at = await self._step(row, report, link, step, codes[step.code.code_id])
             if at is not None:
                 retry.append(at)
+        if many is not None:  # last: a PIN may be free only now, and room, too
+            retry += await self._set_many(row, report, many, [(step, codes[step.code.code_id]) for step in fresh])
         if has_pool:
             await backup_pool.tell(core, row)
         await changed_codes.tell_interference(core, row)
