@@ -152,6 +152,8 @@ QUESTIONS = [
         of_a_device={"device_id": "@devices"},
         of_a_space={"space_id": "@spaces"},
         of_a_code={"access_code_id": "@access_codes"},
+        all_by_search={"search": "of the house"},
+        far_page_by_search={"search": "of the house"},
     ),
     *ask(
         "/access_methods/list",

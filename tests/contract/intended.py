@@ -124,6 +124,7 @@ INTENDED = (
             "acs_system_ids: is not published",
         ),
     ),
+    Intended(("/access_grants/list",), NEWER, ("search: is not published",)),
     Intended(("/acs/entrances/list",), NEWER, ("access_method_id: is not published",)),
     Intended(
         ("/phones/simulate/create_sandbox_phone",),

@@ -23,7 +23,7 @@ SERVED = sorted(path for path, route in ROUTES.items() if not route.undocumented
 NEWER_PAGES = {"/access_methods/list"}
 """Lists that came in pages after the package's version."""
 
-NEWER_PARAMETERS = {"/acs/entrances/list": {"access_method_id"}}
+NEWER_PARAMETERS = {"/access_grants/list": {"search"}, "/acs/entrances/list": {"access_method_id"}}
 """Parameters that came after the package's version."""
 
 NONE_HERE = {

@@ -268,7 +268,9 @@ async def test_rows_from_before_the_index_are_in_it(tmp_path: Path, database_url
     async with serving(tmp_path, database_url) as world:
         await world.connect(count=2)
         await make(world, "North", space_key="n-1", customer_key="hotel")
-        await world.call("/user_identities/create", full_name="Jane Doe", email_address="jane@example.com")
+        jane = {"full_name": "Jane Doe", "email_address": "jane@example.com"}
+        wish = {"device_ids": world.devices, "requested_access_methods": [{"mode": "code"}]}
+        await world.call("/access_grants/create", user_identity=jane, access_grant_key="grant", **wish)
         metadata = {"wing": "east", "floor": 3, "rate": -2.75, "big": 1e20, "open": True}
         await world.call("/devices/update", device_id=world.devices[0], name="FRONT", custom_metadata=metadata)
         before = await contents(world)
@@ -304,6 +306,53 @@ async def test_rows_are_walked_only_where_those_that_fit_are_everywhere(
             fit = [space_id for space_id, name in zip(made, names, strict=True) if text in name.lower()]
             assert await led(one, text) == ("not" if text == "everywhere" else sorted(fit))
             assert await shown(one, search=text) == fit
+
+
+async def test_access_grants_are_found_by_what_is_known_of_them_and_of_whom_they_are_for(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect()
+
+        async def book(key: str, **person: str) -> Any:
+            wish = {"device_ids": world.devices, "requested_access_methods": [{"mode": "code"}]}
+            keys = {"access_grant_key": f"grant-{key}", "reservation_key": f"booking-{key}", "name": f"Stay {key}"}
+            return (await world.call("/access_grants/create", **wish, **keys, user_identity=person))["access_grant"]
+
+        async def found(text: str, **more: Any) -> list[str]:
+            grants = (await world.call("/access_grants/list", search=text, **more))["access_grants"]
+            return [one["access_grant_key"] for one in grants]
+
+        jane = await book("one", full_name="Jane Doe", email_address="jane@example.com", phone_number="+15551234567")
+        john = await book("two", full_name="John Smith")
+        for text in (
+            *("STAY ONE", "grant-o", "booking-o", "ane d", "jane@", "555123"),
+            *(jane["access_grant_id"], jane["user_identity_id"]),
+        ):
+            assert await found(text) == ["grant-one"], text
+        assert await found("stay") == await found("t") == ["grant-one", "grant-two"]
+        assert await found("no such thing at all") == await found("smith", customer_key="none") == []
+        first = await world.call("/access_grants/list", search="stay", limit=1)
+        rest = {"limit": 1, "page_cursor": first["pagination"]["next_page_cursor"]}
+        assert await found("stay", **rest) == ["grant-two"]
+        # They follow: the person's name, the grant's, whom it is for.
+        await world.call("/user_identities/update", user_identity_id=john["user_identity_id"], full_name="Jack Black")
+        assert (await found("smith"), await found("jack b")) == ([], ["grant-two"])
+        await world.call("/access_grants/update", access_grant_id=john["access_grant_id"], name="Visit")
+        assert (await found("stay two"), await found("visit")) == ([], ["grant-two"])
+        both = [john["user_identity_id"]]
+        await world.call(
+            "/user_identities/merge", user_identity_id=jane["user_identity_id"], merged_user_identity_ids=both
+        )
+        assert (await found("jack"), await found("jane d")) == ([], ["grant-one", "grant-two"])
+        await world.call("/access_grants/delete", access_grant_id=jane["access_grant_id"])
+
+        async def left() -> bool:
+            rows = await world.core.db.read.all("SELECT id FROM search_rows WHERE kind = 'access_grants'")
+            return [row[0] for row in rows] == [john["access_grant_id"]]
+
+        await world.eventually(left)
+        assert await found("jane d") == ["grant-two"]
 
 
 async def test_letters_are_compared_whatever_their_case(tmp_path: Path, database_url: str | None) -> None:

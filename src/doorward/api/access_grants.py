@@ -197,6 +197,9 @@ class List(ListUnmanaged):
     """Only those that lead to this device."""
     location_id: Id | None = None
     """Older name of `space_id`."""
+    search: str | None = None
+    """Only those that contain this text in name, id, keys, or the id, name, e-mail address or phone number of whom it
+    is for."""
     space_id: Id | None = None
     """Only those to this space."""
 
@@ -240,7 +243,7 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
         to_device(where, req.workspace_id, p.device_id)
     for space_id in filter(None, (p.space_id, p.location_id)):
         to_space(where, req.workspace_id, space_id)
-    page.after(where, page.start(req, p.page_cursor), "g.created_at", "g.access_grant_id")
+    await page.begin(req, where, "access_grants", p.page_cursor, search=p.search)
     limit = min(p.limit, PAGE)
     rows = await store.list_page(req.db, where, limit + 1)
     found, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.access_grant_id))

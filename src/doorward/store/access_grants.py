@@ -5,6 +5,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from doorward.store import search
 from doorward.store.db import Reader, Tx, Where, columns, insert, update
 
 OWN, BOOKING = "access_grant", "booking"
@@ -104,8 +105,8 @@ def _wanted_first(rows: list[GrantRow]) -> list[GrantRow]:
 async def list_page(read: Reader, where: Where, limit: int) -> list[GrantRow]:
     """Columns in `where` carry the prefix `g.`."""
     rows = await read.all(
-        f"SELECT {columns(GrantRow, 'g.')} FROM access_grants g WHERE {where} "
-        f"ORDER BY g.created_at, g.access_grant_id LIMIT {limit:d}",
+        f"SELECT {columns(GrantRow, 'g.')} FROM {where.lead}access_grants g WHERE {where} "
+        f"ORDER BY {where.order('g.created_at, g.access_grant_id')} LIMIT {limit:d}",
         *where.args,
     )
     return [GrantRow(*row) for row in rows]
@@ -116,6 +117,7 @@ async def add(tx: Tx, row: GrantRow, device_ids: Sequence[str], space_ids: Seque
     await tx.run(insert("access_grants", GrantRow), *msgspec.structs.astuple(row))
     await _lead(tx, row, "devices", device_ids)
     await _lead(tx, row, "spaces", space_ids)
+    await search.put_all(tx, "access_grants", "access_grant_id", row.workspace_id, row.access_grant_id)
 
 
 async def move(tx: Tx, row: GrantRow, space_ids: Sequence[str]) -> None:
@@ -138,11 +140,15 @@ async def _lead(tx: Tx, row: GrantRow, place: Place, ids: Sequence[str]) -> None
 
 async def change(tx: Tx, row: GrantRow, **values: Any) -> GrantRow:
     """Set columns, and return the row as it then is."""
-    return cast("GrantRow", await update(tx, "access_grants", row, ("workspace_id", "access_grant_id"), values))
+    changed = cast("GrantRow", await update(tx, "access_grants", row, ("workspace_id", "access_grant_id"), values))
+    if not search.TABLES["access_grants"].shown.isdisjoint(values):
+        await search.put_all(tx, "access_grants", "access_grant_id", row.workspace_id, row.access_grant_id)
+    return changed
 
 
 async def delete(tx: Tx, workspace_id: str, access_grant_id: str) -> int:
     """1; 0 where it was gone already."""
+    await search.drop(tx, "access_grants", workspace_id, access_grant_id)
     gone = 0
     for table in ("access_grant_devices", "access_grant_spaces", "access_grants"):
         gone = await tx.run(

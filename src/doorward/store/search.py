@@ -20,6 +20,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 from zlib import crc32
 
@@ -39,6 +40,32 @@ class Searched:
     """Of the table in the queries of its list, with a dot."""
     finds_id: Literal["anywhere", "by its beginning", "never"] = "anywhere"
     """How it is found by its id."""
+    person: tuple[str, ...] = ()
+    """Columns of its user identity in whose values it is searched."""
+
+    @cached_property
+    def shown(self) -> frozenset[str]:
+        """Columns whose values are searched, the person's among them."""
+        return frozenset((*self.columns, *self.person))
+
+    @cached_property
+    def source(self) -> str:
+        """What all columns are selected from, beside the table, which is `t`; the person is `u`."""
+        if not self.person:
+            return ""
+        same = " AND ".join(f"u.{name} = t.{name}" for name in ("workspace_id", "user_identity_id"))
+        return f"LEFT JOIN user_identities u ON {same}"
+
+    @cached_property
+    def selected(self) -> str:
+        """The columns, of which `workspace_id` is first."""
+        own = dict.fromkeys(("workspace_id", self.id, *self.columns))
+        return ", ".join([*(f"t.{name}" for name in own), *(f"u.{name}" for name in self.person)])
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of what is selected."""
+        return [*dict.fromkeys(("workspace_id", self.id, *self.columns)), *self.person]
 
 
 TABLES = {
@@ -57,6 +84,12 @@ TABLES = {
     "spaces": Searched("space_id", ("name", "space_key", "customer_key"), alias="s.", finds_id="never"),
     "user_identities": Searched(
         "user_identity_id", ("full_name", "email_address", "phone_number", "user_identity_key")
+    ),
+    "access_grants": Searched(
+        "access_grant_id",
+        ("name", "access_grant_key", "reservation_key", "user_identity_id"),
+        alias="g.",
+        person=("full_name", "email_address", "phone_number"),
     ),
 }
 METADATA = "custom_metadata_json"
@@ -97,7 +130,8 @@ def text_of(table: str, row: Mapping[str, Any]) -> str:
 
 
 def _values(table: str, row: Mapping[str, Any]) -> Iterator[str]:
-    for column in TABLES[table].columns:
+    about = TABLES[table]
+    for column in (*about.columns, *about.person):
         value = row[column]
         if value is None or (column == "name" and row.get("nickname") is not None):
             continue
@@ -242,9 +276,24 @@ def _short(pair: str) -> str:
 async def put(tx: Tx, table: str, row: Any) -> None:
     """Remember a row's texts and metadata, or that they are others now."""
     about = TABLES[table]
-    values = {name: getattr(row, name) for name in (about.id, *about.columns)}
+    await _put(tx, table, {name: getattr(row, name) for name in ("workspace_id", about.id, *about.columns)})
+
+
+async def put_all(tx: Tx, table: str, column: str, workspace_id: str, value: str) -> None:
+    """The same of all rows with this value in a column, read anew."""
+    about = TABLES[table]
+    rows = await tx.all(
+        f"SELECT {about.selected} FROM {table} t {about.source} WHERE t.workspace_id = $1 AND t.{column} = $2",
+        workspace_id,
+        value,
+    )
+    for row in rows:
+        await _put(tx, table, dict(zip(about.names, row, strict=True)))
+
+
+async def _put(tx: Tx, table: str, values: Mapping[str, Any]) -> None:
     text, pairs = text_of(table, values), _pairs(values)
-    which = (row.workspace_id, table, values[about.id])
+    which = (values["workspace_id"], table, values[TABLES[table].id])
     if is_postgresql(tx):
         await tx.run(
             "INSERT INTO search_rows (workspace_id, kind, id, text, pairs, runs) VALUES ($1, $2, $3, $4, $5, $6) "
@@ -292,7 +341,7 @@ _TAKE = "INSERT INTO search_index (search_index, rowid, words) VALUES ('delete',
 
 async def changed(tx: Tx, table: str, row: Any, values: Any) -> None:
     """Columns of a row were set; `row` is what it is now."""
-    if any(name in values for name in TABLES[table].columns):
+    if not TABLES[table].shown.isdisjoint(values):
         await put(tx, table, row)
 
 
@@ -337,20 +386,19 @@ async def fill(tx: Tx) -> None:
 async def fill_with(tx: Tx, table: str) -> None:
     """Put all rows of a table into the index, which has none: in SQLite in the order in which they were made."""
     about = TABLES[table]
-    key: tuple[str, ...] = ("workspace_id", about.id) if is_postgresql(tx) else ("rowid",)
+    key = ["t.workspace_id", f"t.{about.id}"] if is_postgresql(tx) else ["t.rowid"]
     last: tuple[Any, ...] = ("", "") if is_postgresql(tx) else (0,)
-    names = list(dict.fromkeys((*key, "workspace_id", about.id, *about.columns)))
     marks = ", ".join(f"${number}" for number in range(1, len(key) + 1))
     while True:
         rows = await tx.all(
-            f"SELECT {', '.join(names)} FROM {table} WHERE ({', '.join(key)}) > ({marks}) "
-            f"ORDER BY {', '.join(key)} LIMIT {TOGETHER}",
+            f"SELECT {', '.join(key)}, {about.selected} FROM {table} t {about.source} "
+            f"WHERE ({', '.join(key)}) > ({marks}) ORDER BY {', '.join(key)} LIMIT {TOGETHER}",
             *last,
         )
         if not rows:
             return
         last = tuple(rows[-1])[: len(key)]
-        await _put_many(tx, table, [dict(zip(names, row, strict=True)) for row in rows])
+        await _put_many(tx, table, [dict(zip(about.names, tuple(row)[len(key) :], strict=True)) for row in rows])
 
 
 async def _put_many(tx: Tx, table: str, rows: list[dict[str, Any]]) -> None:

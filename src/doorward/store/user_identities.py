@@ -101,7 +101,14 @@ async def change(tx: Tx, row: IdentityRow, **values: Any) -> IdentityRow:
         "IdentityRow", await update(tx, "user_identities", row, ("workspace_id", "user_identity_id"), values)
     )
     await search.changed(tx, "user_identities", changed, values)
+    if not set(search.TABLES["access_grants"].person).isdisjoint(values):
+        await _put_grants(tx, row.workspace_id, row.user_identity_id)
     return changed
+
+
+async def _put_grants(tx: Tx, workspace_id: str, user_identity_id: str) -> None:
+    """Their access is found by their name, too."""
+    await search.put_all(tx, "access_grants", "user_identity_id", workspace_id, user_identity_id)
 
 
 async def move(tx: Tx, workspace_id: str, from_id: str, to_id: str) -> None:
@@ -113,6 +120,7 @@ async def move(tx: Tx, workspace_id: str, from_id: str, to_id: str) -> None:
             from_id,
             to_id,
         )
+    await _put_grants(tx, workspace_id, to_id)
     await tx.run(
         "INSERT INTO user_identity_devices (workspace_id, user_identity_id, device_id) "
         "SELECT workspace_id, $3, device_id FROM user_identity_devices "
