@@ -625,3 +625,35 @@ async def test_a_session_forgets_its_customers_own_and_learns_nothing_of_others(
         assert sorted(one["name"] for one in (await world.call("/spaces/list"))["spaces"]) == ["Not mine", "Not mine"]
         people = (await world.call("/user_identities/list"))["user_identities"]
         assert [one["full_name"] for one in people] == ["Not mine"]
+
+
+async def test_a_guest_who_moves_where_the_pin_is_in_use_gets_another(tmp_path: Path, database_url: str | None) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=2)
+        rooms = [{"room_key": key, "name": f"Room {key}"} for key in ("100", "101")]
+        await world.call(PUSH, customer_key="hotel", rooms=rooms)
+        for room, device_id in zip(rooms, world.devices, strict=True):
+            await world.call("/spaces/update", space_key=room["room_key"], device_ids=[device_id])
+        stays = [{**frame(world, -1, 1), "reservation_key": one, "preferred_code": "4826"} for one in ("a", "b")]
+        placed = [{**stay, "room_keys": [key]} for stay, key in zip(stays, ("100", "101"), strict=True)]
+        await world.call(PUSH, customer_key="hotel", reservations=placed)
+        await hold(world, ["4826"], ["4826"])
+        await world.call(PUSH, customer_key="hotel", reservations=[{**stays[0], "room_keys": ["101"]}])
+
+        async def moved() -> bool:
+            pins = directory.pins(await world.unit(1))
+            return directory.pins(await world.unit(0)) == [] and len(pins) == 2
+
+        await world.eventually(moved)
+        [other] = [pin for pin in directory.pins(await world.unit(1)) if pin != "4826"]
+        [grant] = (await world.call("/access_grants/list", reservation_key="a"))["access_grants"]
+        about = {"access_grant_id": grant["access_grant_id"]}
+
+        async def is_issued() -> bool:
+            [method] = (await world.call("/access_methods/list", **about))["access_methods"]
+            return (method["is_issued"], method["code"]) == (True, other)
+
+        await world.eventually(is_issued)
+        issued = await world.events(event_type="access_method.issued", **about)
+        assert [one.get("code") for one in issued][-1] in (other, None)
+        assert grant["errors"] == []

@@ -331,7 +331,7 @@ async def test_what_a_customer_tells(tmp_path: Path, database_url: str | None) -
         await told.are(
             *life,
             "access_method.revoked grant key",
-            "space.deleted nothing room",
+            "space.deleted door-1 room",
             "access_code.removed_from_device door-1 code-1",
             "access_code.deleted door-1 code-1 482937",
             *GONE,

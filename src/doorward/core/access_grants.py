@@ -530,7 +530,8 @@ async def _follow(tx: Tx, core: Core, row: GrantRow, only: Collection[str] | Non
         places, row = await _places(tx, core, row, missing[:room])
         for device_id in missing[room:]:
             row = await _warn(tx, core, row, progress.UNSUPPORTED, device_id, TOO_MANY)
-        if places and (pin is None or (not held and method.issued_at is None)):
+        has_door = any(code.is_wanted and code.device_id in wanted for code in held)
+        if places and (pin is None or not has_door):
             method, row = await _choose(tx, core, row, method, places)
             pin = progress.pin_of(core, method)
         for device, report in places:
@@ -547,15 +548,17 @@ async def _follow(tx: Tx, core: Core, row: GrantRow, only: Collection[str] | Non
 async def _choose(
     tx: Tx, core: Core, row: GrantRow, method: MethodRow, places: Sequence[Place]
 ) -> tuple[MethodRow, GrantRow]:
-    """These are the first doors of a method: its PIN is the one that was asked for, or another one, as it would have
-    been if they had been there from the beginning."""
+    """These are the first doors of a method, or the only ones after others: its PIN is the one that it has, or that
+    was asked for, or another one, as it would have been if they had been there from the beginning. A method with
+    another PIN is issued anew."""
     asked = progress.pin_of(core, method) or progress.requests_of(core, row)[method.request_number][1]
     try:
         pin, refusing = await _pin_for(tx, core, places, Request(method.mode, asked, is_wish=True))
     except InvalidInput:
         return method, row
     if pin is not None and pin != progress.pin_of(core, method):
-        method = await store.change_method(tx, method, code_sealed=core.vault.seal(pin, progress.PIN))
+        sealed = core.vault.seal(pin, progress.PIN)
+        method = await store.change_method(tx, method, code_sealed=sealed, issued_at=None)
     return method, await _tell_unavailable(tx, core, row, method, refusing, "All doors got another one.")
 
 
