@@ -271,16 +271,19 @@ async def test_more_time_where_the_pin_is_anothers(tmp_path: Path, database_url:
         assert [one["warnings"] for one in await grants(world)] == [[]]
         await book(world, "b7", preferred_code="482937", **frame(world, -1, 1.5))
 
-        async def only_the_pin_is_told() -> bool:
-            """Until the door has the other PIN and its times, the grant tells of those as well."""
+        async def told() -> dict[str, Any]:
             [grant] = await grants(world, reservation_key="b7")
-            return [one["warning_code"] for one in grant["warnings"]] == ["requested_code_unavailable"]
+            return {one["warning_code"]: one for one in grant["warnings"]}
 
-        await world.eventually(only_the_pin_is_told)
-        [grant] = await grants(world, reservation_key="b7")
-        [warning] = grant["warnings"]
+        warning = (await told())["requested_code_unavailable"]
         assert warning["original_code"] == "482937"
         await hold(world, sorted(["482937", warning["new_code"]]))
+
+        async def only_the_pin_is_told() -> bool:
+            """Until the door has the other PIN and its times, the grant tells of those as well."""
+            return await told() == {"requested_code_unavailable": warning}
+
+        await world.eventually(only_the_pin_is_told)
 
 
 async def test_an_imperfect_wish_or_person_is_taken(tmp_path: Path, database_url: str | None) -> None:

@@ -152,6 +152,6 @@ class ById(Params):
 
 @route("/connected_accounts/delete", auth="AK")
 async def delete(req: Request, p: ById) -> None:
-    """Forget an account with its devices and codes. Nothing is changed on the devices themselves."""
+    """Forget an account with its devices and codes; their events stay. Nothing is changed on the devices themselves."""
     await simulate.plug_in_all(req, p.connected_account_id)
     await req.write(accounts.delete, req.core, req.workspace_id, p.connected_account_id)
