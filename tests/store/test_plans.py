@@ -114,6 +114,7 @@ async def pages(world: World, question: Question, rows: int, url: str) -> tuple[
         return note
 
     body = await body_of(world, question, rows)
+    await world.call(question.path, **body)  # what is remembered of devices is remembered now
     before, read.all, read.one = (read.all, read.one), noting(read.all), noting(read.one)
     try:
         reply = await world.call(question.path, **body)
