@@ -22,7 +22,7 @@ PART = 200
 NARROW_AFTER = 5
 """Failures in a row."""
 PAUSE_S, LONGEST_S = 0.05, 10.0
-LONGEST_ANSWERED_S = 0.1
+LONGEST_ANSWERED_S = 0.25
 """Of a receiver that answers at once with a refusal, perhaps of a type of events: others wait behind these."""
 UNWRITTEN = 512
 """Deliveries to one webhook that are on their way or not written down yet, and events that are not stored."""
