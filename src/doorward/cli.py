@@ -122,7 +122,7 @@ def api_key_create(
     """Make an API key and print it; it cannot be shown again."""
     from doorward.core import workspaces
 
-    checked(name, "--name")
+    check_name(name, "--name")
 
     async def make(tx: Any, now: int) -> str | int:
         """The key; how many workspaces have that name, if it is not one."""
@@ -141,13 +141,12 @@ def api_key_create(
     typer.echo(key)
 
 
-def checked(name: str, hint: str) -> str:
+def check_name(name: str, hint: str) -> None:
     """A name that is to be stored. Ends the program with a sentence when a list could not show it in a line."""
     from doorward.core.workspaces import MOST_NAME
 
     if not name.strip() or len(name) > MOST_NAME or not name.isprintable():
         raise typer.BadParameter(f"must have 1 to {MOST_NAME} characters that can be seen", param_hint=hint)
-    return name
 
 
 def in_line(text: str) -> str:
@@ -224,7 +223,7 @@ def pat_create(
     """Make a personal access token and print it; it reaches every workspace of this server."""
     from doorward.core import workspaces
 
-    checked(name, "--name")
+    check_name(name, "--name")
     config = configured(data_dir=data_dir, database_url=database_url)
     token = stored(config, lambda db, now: db.write(workspaces.add_personal_access_token, now, name))
     typer.echo(token.text)
@@ -240,7 +239,7 @@ def workspace_create(
     """Make a workspace and print its id."""
     from doorward.core import workspaces
 
-    checked(name, "NAME")
+    check_name(name, "NAME")
     config = configured(data_dir=data_dir, database_url=database_url)
     row = stored(config, lambda db, now: db.write(workspaces.create, now, name, is_sandbox=not production))
     typer.echo(row.workspace_id)

@@ -151,18 +151,10 @@ GUARDED: Mapping[str, Kind] = {
     "user_identity_key": _IDENTITY_KEY,
     "booking_key": _GRANT_KEY,
     **dict.fromkeys(
-        (
-            "building_key",
-            "common_area_key",
-            "facility_key",
-            "listing_key",
-            "property_key",
-            "property_listing_key",
-            "site_key",
-        ),
+        ("building_key", "common_area_key", "facility_key", "listing_key", "property_key", "property_listing_key"),
         _SPACE_KEY,
     ),
-    **dict.fromkeys(("room_key", "unit_key"), _SPACE_KEY),
+    **dict.fromkeys(("room_key", "site_key", "unit_key"), _SPACE_KEY),
     **dict.fromkeys(("guest_key", "resident_key", "staff_member_key", "tenant_key", "user_key"), _IDENTITY_KEY),
 }
 """Parameter → what it names. The plural names several of the same."""

@@ -248,10 +248,10 @@ async def disconnect(tx: Tx, core: Core, workspace_id: str, connected_account_id
     await emit(tx, core, workspace_id, lost)
     for device in await device_store.of_account(tx, workspace_id, connected_account_id):
         await tx.lock("device", workspace_id, device.device_id)
-        now_it_is = await device_store.get(tx, workspace_id, device.device_id)
-        if now_it_is is None or not now_it_is.online:
+        current = await device_store.get(tx, workspace_id, device.device_id)
+        if current is None or not current.online:
             continue
-        device = await device_store.change(tx, now_it_is, online=0)
+        device = await device_store.change(tx, current, online=0)
         cls = device_event.DeviceDisconnected if device.is_managed else device_event.DeviceUnmanagedDisconnected
         gone = cls(
             error_code=DISCONNECTED,

@@ -156,7 +156,8 @@ async def put_in(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> No
         f"INSERT INTO {table} (workspace_id, space_id, {column}) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         [(row.workspace_id, row.space_id, one) for one in ids],
     )
-    await _count(tx, row)
+    if what == "devices":
+        await _count(tx, row)
 
 
 async def take_out(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> None:
@@ -165,7 +166,8 @@ async def take_out(tx: Tx, row: SpaceRow, what: Members, ids: Sequence[str]) -> 
         f"DELETE FROM {table} WHERE workspace_id = $1 AND space_id = $2 AND {column} = $3",
         [(row.workspace_id, row.space_id, one) for one in ids],
     )
-    await _count(tx, row)
+    if what == "devices":
+        await _count(tx, row)
 
 
 async def _count(tx: Tx, row: SpaceRow) -> None:
