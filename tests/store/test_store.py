@@ -229,15 +229,24 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
         await db.close()
 
 
+MIGRATIONS = migrate.migrations
+
+
+async def upgraded(
+    tmp_path: Path, url: str | None, monkeypatch: pytest.MonkeyPatch, *, before: int | None = None
+) -> Database:
+    """The store, as it was before this migration, or as it is now."""
+    known = [one for one in MIGRATIONS("postgresql" if url else "sqlite") if before is None or one[0] < before]
+    monkeypatch.setattr(migrate, "migrations", lambda _name: known)
+    return await open_store(tmp_path, url, clock=CLOCK)
+
+
 async def test_what_webhooks_had_before_an_upgrade_is_there_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     running: Cluster = request.getfixturevalue("postgres")
-    migrations = migrate.migrations
     for url in (None, await running.empty()):
-        known = migrations("postgresql" if url else "sqlite")
-        monkeypatch.setattr(migrate, "migrations", lambda _name, known=known: [one for one in known if one[0] < 16])
-        db = await open_store(tmp_path, url, clock=CLOCK)
+        db = await upgraded(tmp_path, url, monkeypatch, before=16)
         await db.write(add, "w")
 
         async def fill(tx: Tx) -> None:
@@ -256,8 +265,7 @@ async def test_what_webhooks_had_before_an_upgrade_is_there_after_it(
 
         await db.write(fill)
         await db.close()
-        monkeypatch.setattr(migrate, "migrations", lambda _name, known=known: known)
-        db = await open_store(tmp_path, url, clock=CLOCK)
+        db = await upgraded(tmp_path, url, monkeypatch)
         rows = await webhooks.of_workspace(db.read, "w")
         assert [row.old_secrets_json for row in rows] == ["[]", '[["1.c+/=",1790000000000]]']
         waiting = await deliveries.waiting(db.read, 9)
@@ -274,11 +282,8 @@ async def test_spaces_of_before_an_upgrade_are_found_and_counted_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     running: Cluster = request.getfixturevalue("postgres")
-    migrations = migrate.migrations
     for url in (None, await running.empty()):
-        known = migrations("postgresql" if url else "sqlite")
-        monkeypatch.setattr(migrate, "migrations", lambda _name, known=known: [one for one in known if one[0] < 23])
-        db = await open_store(tmp_path, url, clock=CLOCK)
+        db = await upgraded(tmp_path, url, monkeypatch, before=23)
         await db.write(add, "w")
 
         async def fill(tx: Tx) -> None:
@@ -294,8 +299,7 @@ async def test_spaces_of_before_an_upgrade_are_found_and_counted_after_it(
 
         await db.write(fill)
         await db.close()
-        monkeypatch.setattr(migrate, "migrations", lambda _name, known=known: known)
-        db = await open_store(tmp_path, url, clock=CLOCK)
+        db = await upgraded(tmp_path, url, monkeypatch)
         where = Where()
         where.add("s.workspace_id = {}", "w")
         asked = Finding(db.read, where, "spaces", "w")
