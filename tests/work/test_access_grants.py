@@ -202,6 +202,31 @@ async def test_a_grant_to_a_space_follows_it(tmp_path: Path, database_url: str |
         assert (await world.call(GET, access_grant_id=grant["access_grant_id"]))["access_grant"]["space_ids"] == []
 
 
+async def test_a_code_that_was_deleted_stays_so_when_its_space_changes(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=3)
+        first, second, third = world.devices
+        about = {
+            "space_id": (await world.call("/spaces/create", name="Floor", device_ids=[first, second]))["space"][
+                "space_id"
+            ]
+        }
+        pin = (await issued(world, await granted(world, space_ids=[about["space_id"]])))["code"]
+        await hold(world, [pin], [pin], [])
+        [code] = (await world.call("/access_codes/list", device_id=first))["access_codes"]
+        await world.call("/access_codes/delete", access_code_id=code["access_code_id"])
+        await hold(world, [], [pin], [])
+        await world.call("/spaces/add_devices", **about, device_ids=[third])
+        await hold(world, [], [pin], [pin])
+        await world.call("/spaces/remove_devices", **about, device_ids=[second])
+        await hold(world, [], [], [pin])
+        await world.call("/spaces/remove_devices", **about, device_ids=[first])
+        await world.call("/spaces/add_devices", **about, device_ids=[first])
+        await hold(world, [pin], [], [pin])
+
+
 async def test_an_empty_space_gets_its_pin_with_its_first_door(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
         await world.connect()

@@ -448,20 +448,21 @@ async def _codes_of(read: Reader, row: GrantRow, method: MethodRow | None = None
     return [code for code in found if progress.is_wanted(code)]
 
 
-async def space_changed(tx: Tx, core: Core, workspace_id: str, space_id: str) -> None:
-    """Grants to a space follow it: devices that came into it get their codes, those that left lose them."""
+async def space_changed(tx: Tx, core: Core, workspace_id: str, space_id: str, device_ids: Collection[str]) -> None:
+    """Grants to a space follow it: devices that came into it get their codes, those that left lose them. On others, a
+    code that somebody deleted stays so."""
     await progress.lock(tx, workspace_id)
     for row in await store.of_place(tx, workspace_id, "spaces", space_id):
-        await _follow(tx, core, row)
+        await _follow(tx, core, row, device_ids)
 
 
-async def space_gone(tx: Tx, core: Core, workspace_id: str, space_id: str) -> None:
-    """A space was deleted: its doors are no doors of any grant through it."""
+async def space_gone(tx: Tx, core: Core, workspace_id: str, space_id: str, device_ids: Collection[str]) -> None:
+    """A space was deleted: its doors, these, are no doors of any grant through it."""
     await progress.lock(tx, workspace_id)
     grants = await store.of_place(tx, workspace_id, "spaces", space_id)
     await store.forget_place(tx, workspace_id, "spaces", space_id)
     for row in grants:
-        await _follow(tx, core, row)
+        await _follow(tx, core, row, device_ids)
 
 
 async def offer(core: Core, device: DeviceRow) -> None:

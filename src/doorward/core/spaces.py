@@ -179,10 +179,8 @@ async def _changed(
     key = row.space_key if row.space_key is not None else UNSET
     told = kind(space_id=row.space_id, space_key=key, device_ids=now_in)
     await emit(tx, core, row.workspace_id, told, customer_key=row.customer_key)
-    if is_gone:
-        await access_grants.space_gone(tx, core, row.workspace_id, row.space_id)
-    else:
-        await access_grants.space_changed(tx, core, row.workspace_id, row.space_id)
+    follow = access_grants.space_gone if is_gone else access_grants.space_changed
+    await follow(tx, core, row.workspace_id, row.space_id, device_ids)
 
 
 async def _check_key(tx: Tx, workspace_id: str, kind: str, space_key: str | None) -> None:
