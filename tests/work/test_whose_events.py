@@ -109,6 +109,37 @@ async def test_a_person_is_told_of_their_own_access_alone(tmp_path: Path, databa
         assert things(await seen(world, one.own_token)) == (one.things | other.things) - {one.space_id, other.space_id}
 
 
+async def test_who_came_in_by_a_grant_is_told_to_those_who_run_the_door(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        await world.connect(count=1)
+        account = (await world.call("/connected_accounts/list"))["connected_accounts"][0]["connected_account_id"]
+        jane = await customer(world, "one", 0)
+        [code] = (await world.call("/access_codes/list", device_id=jane.door_id))["access_codes"]
+        typed = {"device_id": jane.door_id, "code": code["code"]}
+        await world.call("/locks/simulate/keypad_code_entry", **typed)
+
+        async def opened() -> Any:
+            return await world.events(event_type="lock.unlocked", user_identity_id=jane.person_id)
+
+        [event] = await world.eventually(opened)
+        assert (event["user_identity_id"], event["access_code_id"]) == (jane.person_id, code["access_code_id"])
+        about = {"connected_account_ids": [account]}
+        owner = (await world.call("/client_sessions/create", **about))["client_session"]["token"]
+        assert event in await seen(world, owner)
+        # The person's own session does not see the door's metadata.
+        assert event not in await seen(world, jane.own_token)
+        reply = await world.raw("/events/get", {"event_id": event["event_id"]}, key=jane.own_token)
+        assert reply.status == 404
+        # Merged into another person, the visit is theirs.
+        john = (await world.call("/user_identities/create", full_name="John"))["user_identity"]["user_identity_id"]
+        await world.call("/user_identities/merge", user_identity_id=john, merged_user_identity_ids=[jane.person_id])
+        assert [one["event_id"] for one in await world.events(event_type="lock.unlocked", user_identity_id=john)] == [
+            event["event_id"]
+        ]
+
+
 async def test_one_event_is_got_by_those_alone_whose_it_is(tmp_path: Path, database_url: str | None) -> None:
     async with serving(tmp_path, database_url) as world:
         await world.connect(count=2)

@@ -22,9 +22,9 @@ OWNERS = {
     "account": "connected_account_id",
     "webview": "connect_webview_id",
     "customer": "customer_key",
-    "identity": "user_identity_id",
+    "identity": "device_id IS NULL AND user_identity_id",
 }
-"""Columns that say whose an event is."""
+"""Columns that say whose an event is, as in `api.scope`."""
 
 
 class Get(Params):
@@ -122,7 +122,7 @@ class List(Params):
     unstable_offset: Annotated[int, Ge(0), Le(1_000_000)] = 0
     """Pass over so many."""
     user_identity_id: Id | None = None
-    """Only those about the access of this user identity."""
+    """Only those about the access of this user identity, and what was done with its PINs."""
 
 
 EQUAL = (

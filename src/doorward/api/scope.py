@@ -138,7 +138,8 @@ GUARDED: Mapping[str, Kind] = {
         account="x.connected_account_id",
         webview="x.connect_webview_id",
         customer="x.customer_key",
-        identity="x.user_identity_id",
+        # Not what they did at a door: such an event carries the metadata of the device and its owner.
+        identity="x.device_id IS NULL AND x.user_identity_id",
     ),
     "location_id": _SPACE,
     "parent_space_id": _SPACE,

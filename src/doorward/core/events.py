@@ -36,7 +36,11 @@ async def emit(
     if isinstance(event, AboutDevice):
         event = await _with_account(tx, workspace_id, event)
     row = _row(core, workspace_id, event, occurred_at)
-    row = msgspec.structs.replace(row, customer_key=row.customer_key or customer_key, user_identity_id=user_identity_id)
+    row = msgspec.structs.replace(
+        row,
+        customer_key=row.customer_key or customer_key,
+        user_identity_id=row.user_identity_id or user_identity_id,
+    )
     await _store(tx, core, workspace_id, [row])
 
 
@@ -87,6 +91,7 @@ def _row(core: Core, workspace_id: str, event: Event, occurred_at: int | None) -
         space_id=body.get("space_id"),
         access_grant_id=body.get("access_grant_id") or next(iter(body.get("access_grant_ids", ())), None),
         access_method_id=body.get("access_method_id"),
+        user_identity_id=body.get("user_identity_id"),
     )
 
 

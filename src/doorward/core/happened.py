@@ -22,7 +22,7 @@ from doorward.providers.events import (
     StateRead,
     Tampered,
 )
-from doorward.store import access_codes, device_log
+from doorward.store import access_codes, access_grants, device_log
 from doorward.store import devices as store
 from doorward.store import events as event_store
 from doorward.store.db import Tx
@@ -125,12 +125,11 @@ async def _set_warnings(tx: Tx, row: DeviceRow, warnings_json: str) -> None:
 
 
 async def _denied(tx: Tx, core: Core, row: DeviceRow, happened: AccessDenied) -> None:
-    code = await _code_of(tx, row, happened.code_ref)
+    who = await _code_of(tx, row, happened.code_ref)
+    who.pop("access_code_is_managed", None)
     known = _DENIED.get(happened.reason)
     denied = event.LockAccessDenied(
-        reason={"reason_code": known[0], "message": known[1]} if known else UNSET,
-        access_code_id=code.get("access_code_id", UNSET),
-        **about_device(row),
+        reason={"reason_code": known[0], "message": known[1]} if known else UNSET, **who, **about_device(row)
     )
     await emit(tx, core, row.workspace_id, denied, occurred_at=happened.occurred_at)
 
@@ -163,7 +162,16 @@ async def _lock_moved(tx: Tx, core: Core, row: DeviceRow, happened: LockMoved, *
 
 
 async def _code_of(tx: Tx, row: DeviceRow, ref: str | None) -> dict[str, Any]:
+    """The code that was entered, and whose it is: of an access grant's, its person."""
     if ref is None:
         return {}
     code = await access_codes.find_by_ref(tx, row.workspace_id, row.device_id, ref.lower())
-    return {"access_code_id": code.access_code_id, "access_code_is_managed": bool(code.is_managed)} if code else {}
+    if code is None:
+        return {}
+    method_id = code.access_method_id
+    person = await access_grants.person_of(tx, row.workspace_id, method_id) if method_id is not None else None
+    return {
+        "access_code_id": code.access_code_id,
+        "access_code_is_managed": bool(code.is_managed),
+        **({"user_identity_id": person} if person is not None else {}),
+    }

@@ -244,6 +244,18 @@ async def get_method(read: Reader, workspace_id: str, access_method_id: str) -> 
     return MethodRow(*row) if row else None
 
 
+async def person_of(read: Reader, workspace_id: str, access_method_id: str) -> str | None:
+    """The user identity whose grant a method is of."""
+    row = await read.one(
+        "SELECT g.user_identity_id FROM access_methods m JOIN access_grants g "
+        "ON g.workspace_id = m.workspace_id AND g.access_grant_id = m.access_grant_id "
+        "WHERE m.workspace_id = $1 AND m.access_method_id = $2",
+        workspace_id,
+        access_method_id,
+    )
+    return row[0] if row else None
+
+
 async def methods_of(read: Reader, workspace_id: str, access_grant_ids: Sequence[str]) -> list[MethodRow]:
     """Of these grants, oldest first."""
     where = Where()

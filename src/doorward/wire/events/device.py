@@ -98,6 +98,7 @@ class LockLocked(AboutDevice, kw_only=True):
     action_attempt_id: str | UnsetType = UNSET
     access_code_id: str | UnsetType = UNSET
     access_code_is_managed: bool | UnsetType = UNSET
+    user_identity_id: str | UnsetType = UNSET
 
 
 @event("lock.unlocked")
@@ -108,6 +109,7 @@ class LockUnlocked(AboutDevice, kw_only=True):
     action_attempt_id: str | UnsetType = UNSET
     access_code_id: str | UnsetType = UNSET
     access_code_is_managed: bool | UnsetType = UNSET
+    user_identity_id: str | UnsetType = UNSET
 
 
 @event("lock.access_denied")
@@ -116,3 +118,4 @@ class LockAccessDenied(AboutDevice, kw_only=True):
 
     reason: dict[str, str] | UnsetType = UNSET
     access_code_id: str | UnsetType = UNSET
+    user_identity_id: str | UnsetType = UNSET
