@@ -810,7 +810,7 @@ async def test_what_belongs_to_a_grant_of_somebody_who_was_deleted(tmp_path: Pat
 
 
 async def test_a_space_outgrows_a_grant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("doorward.core.access_grants.MOST_DEVICES", 1)
+    monkeypatch.setattr("doorward.core.grant_doors.MOST_DEVICES", 1)
     async with serving(tmp_path, None) as world:
         await world.connect(count=2)
         space = (await world.call("/spaces/create", name="Room", device_ids=world.devices[:1]))["space"]

@@ -15,6 +15,7 @@ from doorward.api.user_identities import Person
 from doorward.core import access_grants as rules
 from doorward.core import grant_progress, granted, spaces, user_identities
 from doorward.core.access_grants import GrantWish
+from doorward.core.grant_pins import Request as Wished
 from doorward.errors import AccessGrantNotFound, AcsEntranceNotFound, InvalidInput
 from doorward.store import access_grants as store
 from doorward.store.access_grants import GrantRow
@@ -107,11 +108,11 @@ async def _shown(req: Request, row: GrantRow) -> dict[str, Any]:
     return {"access_grant": (await granted.grants(req.core, req.db, [row]))[0]}
 
 
-def _requests(wanted: list[Requested]) -> list[rules.Request]:
+def _requests(wanted: list[Requested]) -> list[Wished]:
     for one in wanted:
         if one.code is not None and one.mode != "code":
             raise InvalidInput("Only mode code takes a code")
-    return [rules.Request(one.mode, one.code) for one in wanted]
+    return [Wished(one.mode, one.code) for one in wanted]
 
 
 @route("/access_grants/create", auth="AK", returns={"access_grant": AccessGrant})

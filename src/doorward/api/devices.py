@@ -11,7 +11,7 @@ from doorward.api.connect_webviews import Category
 from doorward.api.params import NOT_BLANK, NULL, Cursor, Id, Instant, Metadata, Params, Part
 from doorward.api.request import Request, one_of
 from doorward.api.route import route
-from doorward.core import access_codes, access_grants, events, grant_progress, metadata, switches
+from doorward.core import access_codes, events, grant_doors, grant_progress, metadata, switches
 from doorward.core import devices as rules
 from doorward.errors import DeviceIsManaged, DeviceNotFound, DeviceTypeNotSupported
 from doorward.store import access_codes as code_store
@@ -459,6 +459,6 @@ async def update_unmanaged(req: Request, p: UpdateUnmanaged) -> None:
         if p.is_managed:
             managed = event.DeviceUnmanagedConvertedToManaged(**events.about_device(row))
             await events.emit(tx, req.core, req.workspace_id, managed)
-            await access_grants.device_is_managed(tx, req.core, row)
+            await grant_doors.device_is_managed(tx, req.core, row)
 
     await req.write(change)

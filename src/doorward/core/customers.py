@@ -17,9 +17,10 @@ from typing import Any
 
 from msgspec import UNSET
 
-from doorward.core import access_grants, kinds, leaving, spaces, user_identities
-from doorward.core.access_grants import GrantWish, Request
+from doorward.core import access_grants, grant_doors, kinds, leaving, spaces, user_identities
+from doorward.core.access_grants import GrantWish
 from doorward.core.context import Core
+from doorward.core.grant_pins import Request
 from doorward.core.user_identities import About
 from doorward.errors import ApiError, InvalidInput, SpaceNotFound, UserIdentityNotFound
 from doorward.store import access_grants as grant_store
@@ -174,7 +175,7 @@ async def _booking(tx: Tx, core: Core, workspace: WorkspaceRow, customer_key: st
     if grant is not None:
         _own(customer_key, grant.customer_key)
     starts_at, ends_at = _times(grant, booking)
-    is_over = access_grants.is_over(ends_at, core.clock.now())
+    is_over = grant_doors.is_over(ends_at, core.clock.now())
     if grant is None:
         if not is_over:
             await _book(tx, core, workspace, customer_key, booking)

@@ -6,8 +6,7 @@ from typing import Any, cast
 
 from msgspec import UNSET
 
-from doorward.core import access_grants as rules
-from doorward.core import code_state, grant_progress, problems
+from doorward.core import code_state, grant_pins, grant_progress, problems
 from doorward.core.context import Core
 from doorward.core.grant_progress import is_wanted
 from doorward.core.pins import pin_of
@@ -146,7 +145,7 @@ def _warnings(
     pins = {method.request_number: grant_progress.pin_of(core, method) for method in methods}
     shown = problems.wire(row.warnings_json, "warning")
     for one in shown:
-        if one["warning_code"] == rules.UNAVAILABLE:
+        if one["warning_code"] == grant_pins.UNAVAILABLE:
             number = one.pop("number")
             one["original_code"], one["new_code"] = asked[number][1] or "", pins.get(number) or ""
     every = [code for method in methods for code in codes[method.access_method_id]]

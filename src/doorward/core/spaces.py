@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from doorward.core import access_grants, devices, grant_progress, kinds
+from doorward.core import devices, grant_doors, grant_progress, kinds
 from doorward.core.context import Core
 from doorward.core.events import emit
 from doorward.errors import ConnectedAccountNotFound, InvalidInput, SpaceNotFound
@@ -179,7 +179,7 @@ async def _changed(
     key = row.space_key if row.space_key is not None else UNSET
     told = kind(space_id=row.space_id, space_key=key, device_ids=now_in)
     await emit(tx, core, row.workspace_id, told, customer_key=row.customer_key)
-    follow = access_grants.space_gone if is_gone else access_grants.space_changed
+    follow = grant_doors.space_gone if is_gone else grant_doors.space_changed
     await follow(tx, core, row.workspace_id, row.space_id, device_ids)
 
 

@@ -20,11 +20,11 @@ from collections.abc import Callable
 import structlog
 
 from doorward.core import (
-    access_grants,
     backup_pool,
     changed_codes,
     code_state,
     devices,
+    grant_doors,
     outcomes,
     plan,
     problems,
@@ -235,7 +235,7 @@ class Reconciler:
         if has_pool:
             await backup_pool.tell(core, row)
         await changed_codes.tell_interference(core, row)
-        await access_grants.offer(core, row)
+        await grant_doors.offer(core, row)
         if retry:
             await self._tell_late(row)
         change = await store.next_change_at(core.db.read, workspace_id, device_id, now)
