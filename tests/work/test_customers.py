@@ -1,11 +1,12 @@
 """Customers' data: places, people and bookings become spaces, identities and access grants."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support import directory
-from tests.support.server import World, new_workspace, request, serving
+from tests.support.server import World, new_workspace, request, serving, until
 from tests.work.test_codes import hours
 
 from doorward.core.webviews import Order
@@ -526,6 +527,46 @@ async def test_a_customer_goes_with_sessions_and_portals(tmp_path: Path, databas
         assert left == [kept["client_session_id"]]
         assert (await world.types()).count("client_session.deleted") == 2
         assert len((await world.call("/devices/list"))["devices"]) == 1
+
+
+async def test_others_get_their_turn_while_a_large_customer_is_forgotten(
+    tmp_path: Path, database_url: str | None
+) -> None:
+    async with serving(tmp_path, database_url) as world:
+        numbers = range(50)
+        told: dict[str, Any] = {
+            "rooms": [{"room_key": f"room-{n}", "name": "Room"} for n in numbers],
+            "guests": [{"guest_key": f"guest-{n}", "name": "Jane"} for n in numbers],
+            "reservations": [
+                {"reservation_key": f"stay-{n}", "guest_key": f"guest-{n}", "room_keys": [f"room-{n}"]} for n in numbers
+            ],
+        }
+        await world.call(PUSH, customer_key="chain", **told)
+
+        async def left() -> list[int]:
+            lists = {"access_grants": "stay", "user_identities": "guest", "spaces": "room"}
+            return [len((await world.call(f"/{name}/list"))[name]) for name in lists]
+
+        assert await left() == [50, 50, 50]
+        going = asyncio.ensure_future(world.call(FORGET, customer_keys=["chain"]))
+
+        async def has_begun() -> bool:
+            return "access_grant.deleted" in await world.types()
+
+        await until(has_begun)
+        await world.call("/spaces/create", name="Shed")
+        assert not going.done()
+        await going
+        assert await left() == [0, 0, 1]
+        await world.call(PUSH, customer_key="chain", **told)
+        await world.call(
+            FORGET,
+            **{
+                f"{kind}_keys": [one[f"{kind}_key"] for one in told[f"{kind}s"]]
+                for kind in ("room", "guest", "reservation")
+            },
+        )
+        assert await left() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("time", ["25:99", "24:00", "7:00", "07:0", "07:00:60", "", "٠٧:٠٠", "07:00\n"])

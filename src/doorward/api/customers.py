@@ -10,7 +10,9 @@ from doorward.api.request import Request
 from doorward.api.route import route
 from doorward.api.spaces import CustomerData
 from doorward.core import customers as rules
-from doorward.core.customers import Booking, Data, Keys, Named, Person, Place
+from doorward.core import forgetting
+from doorward.core.customers import Booking, Data, Named, Person, Place
+from doorward.core.forgetting import Keys
 from doorward.errors import InvalidInput
 
 Text = Annotated[str, StringConstraints(max_length=320)]
@@ -359,4 +361,4 @@ async def delete_data(req: Request, p: DeleteData) -> None:
         customers=p.customer_keys,
     )
     only_of = req.session.customer_key if req.session is not None else None
-    await req.write(rules.forget, req.core, req.workspace_id, keys, only_of)
+    await forgetting.forget(req.core, req.workspace_id, keys, only_of)

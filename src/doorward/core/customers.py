@@ -12,12 +12,12 @@ that a door does not take is replaced; and a booking that is over is no error: w
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from msgspec import UNSET
 
-from doorward.core import access_grants, grant_doors, kinds, leaving, spaces, user_identities
+from doorward.core import access_grants, grant_doors, kinds, spaces, user_identities
 from doorward.core.access_grants import GrantWish
 from doorward.core.context import Core
 from doorward.core.grant_pins import Request
@@ -27,13 +27,12 @@ from doorward.store import access_grants as grant_store
 from doorward.store import spaces as space_store
 from doorward.store import user_identities as identity_store
 from doorward.store.access_grants import GrantRow
-from doorward.store.db import Reader, Tx, Where
+from doorward.store.db import Reader, Tx
 from doorward.store.spaces import SpaceRow
 from doorward.store.user_identities import IdentityRow
 from doorward.store.workspaces import WorkspaceRow
 from doorward.wire.time import parse
 
-MOST = 10_000
 RESERVATIONS = ("reservation", "booking")
 """Kinds of bookings whose key is also that of the reservation."""
 Named = tuple[str, str]
@@ -86,16 +85,6 @@ class Data:
     places: Sequence[Place] = ()
     people: Sequence[Person] = ()
     bookings: Sequence[Booking] = ()
-
-
-@dataclass(frozen=True)
-class Keys:
-    """What is to be forgotten."""
-
-    places: Sequence[Named] = ()
-    people: Sequence[Named] = ()
-    bookings: Sequence[Named] = ()
-    customers: Sequence[str] = field(default=())
 
 
 # ---------------------------------------------------------------- told
@@ -269,54 +258,3 @@ async def booking_named(read: Reader, workspace_id: str, customer_key: str, name
     kind, key = named
     rows = await grant_store.having_key(read, workspace_id, key)
     return kinds.meant([row for row in rows if row.customer_key == customer_key], kind, f"{kind}_key")
-
-
-# ---------------------------------------------------------------- forgotten
-
-
-async def forget(tx: Tx, core: Core, workspace_id: str, keys: Keys, only_of: str | None = None) -> None:
-    """Forget what these keys name; what they do not name any more is no trouble. Codes go from all doors.
-
-    `only_of`: what is another customer's is as good as not there.
-    """
-
-    def may_go(customer_key: str | None) -> bool:
-        return only_of in (None, customer_key)
-
-    await tx.lock("user_identities", workspace_id)  # before spaces and grants are, as everywhere
-    for kind, key in keys.bookings:
-        grant = await grant_store.by_key(tx, workspace_id, kind, key)
-        if grant is not None and may_go(grant.customer_key):
-            await access_grants.delete(tx, core, grant)
-    for kind, key in keys.people:
-        person = await identity_store.by_key(tx, workspace_id, kind, key)
-        if person is None or not may_go(person.customer_key):
-            continue
-        if person.merged_into is not None:
-            await identity_store.forget_merged(tx, person)
-        else:
-            await user_identities.delete(tx, core, workspace_id, person.user_identity_id)
-    for kind, key in keys.places:
-        space = await space_store.by_key(tx, workspace_id, kind, key)
-        if space is not None and may_go(space.customer_key):
-            await spaces.delete(tx, core, workspace_id, space.space_id)
-    for key in filter(may_go, keys.customers):
-        await _forget_customer(tx, core, workspace_id, key)
-
-
-async def _forget_customer(tx: Tx, core: Core, workspace_id: str, customer_key: str) -> None:
-    where = Where()
-    where.add("s.workspace_id = {} AND s.customer_key = {}", workspace_id, customer_key)
-    await leaving.end_sessions(tx, core, where)
-    where = Where()
-    where.add("g.workspace_id = {} AND g.customer_key = {}", workspace_id, customer_key)
-    for grant in await grant_store.list_page(tx, where, MOST):
-        await access_grants.delete(tx, core, grant)
-    where = Where()
-    where.add("workspace_id = {} AND customer_key = {} AND merged_into IS NULL", workspace_id, customer_key)
-    for person in await identity_store.list_page(tx, where, MOST):
-        await user_identities.delete(tx, core, workspace_id, person.user_identity_id)
-    where = Where()
-    where.add("s.workspace_id = {} AND s.customer_key = {}", workspace_id, customer_key)
-    for seen in await space_store.see_page(tx, where, MOST):
-        await spaces.delete(tx, core, workspace_id, seen.row.space_id)
