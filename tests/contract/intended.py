@@ -274,7 +274,6 @@ INTENDED = (
             "acs_entrance_id: is never answered",
             "acs_system_id: is never answered",
             "acs_user_id: is never answered",
-            "user_identity_id: is never answered",
         ),
     ),
     Intended(
