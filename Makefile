@@ -57,7 +57,7 @@ bench: install npm ## side by side with the official fake and a bare ASGI app, a
 	@$(BIN)/python bench/run.py $(ARGS)
 	@$(BIN)/python bench/scale.py $(filter --quick,$(ARGS))
 	@$(BIN)/python bench/codes.py $(filter --quick,$(ARGS))
-	@$(BIN)/python bench/lists.py $(or $(filter --quick,$(ARGS)),--rows 100000 --rounds 1)
+	@$(BIN)/python bench/lists.py $(or $(filter --quick,$(ARGS)),--rows 100000 --rounds 3)
 	@exec $(BIN)/python bench/hooks.py $(filter --quick,$(ARGS))
 
 bench-scale: install ## 10,000 watched intercoms on one process (ten minutes; other sizes: ARGS="--watched 2000")

@@ -39,6 +39,8 @@ FEW = 1_000
 ASKED = 50
 """Customers and so on that are asked for in turn."""
 PAGE = 20
+SECONDS, ROUNDS = 0.4, 9
+"""Of each question in each round, and how many: many short rounds differ less than few long ones."""
 
 
 # ---------------------------------------------------------------- what is asked
@@ -244,7 +246,7 @@ def main() -> int:
     options.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     options.add_argument("--quick", action="store_true", help="a look, no figures")
     options.add_argument("--rows", type=int, default=1_000_000, help="of each kind")
-    options.add_argument("--rounds", type=int, default=3, help="how often each is asked; the median counts")
+    options.add_argument("--rounds", type=int, default=ROUNDS, help="how often each is asked; the median counts")
     options.add_argument(
         "--only", nargs="+", default=[""], metavar="TEXT", help="only lists and filters with one of these texts"
     )
@@ -255,7 +257,7 @@ def main() -> int:
     asked = [one for one in QUESTIONS if any(text in f"{one.path} {one.about}" for text in given.only)]
     if not asked or given.rounds < 1:  # before a store is filled for a quarter of an hour
         options.error("there is nothing to measure: no list has such a text, or there are no rounds")
-    seconds = 1.0
+    seconds = SECONDS
     if given.quick:
         seconds, given.rounds, given.rows = 0.3, 1, min(given.rows, 20_000)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended

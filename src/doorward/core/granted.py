@@ -45,12 +45,13 @@ async def grants(core: Core, read: Reader, rows: Sequence[GrantRow]) -> list[Acc
     for method in await store.methods_of(read, workspace_id, ids):
         methods[method.access_grant_id].append(method)
     codes = await _codes(read, [one for some in methods.values() for one in some])
-    spaces: defaultdict[str, list[str]] = defaultdict(list)
-    for grant_id, space_id in await store.places(read, workspace_id, ids, "spaces"):
-        spaces[grant_id].append(space_id)
+    spaces: defaultdict[str, dict[str, None]] = defaultdict(dict)
     doors: defaultdict[str, set[str]] = defaultdict(set)
-    for grant_id, device_id in await store.doors(read, workspace_id, ids):
-        doors[grant_id].add(device_id)
+    for grant_id, space_id, device_id in await store.leads(read, workspace_id, ids):
+        if space_id is not None:
+            spaces[grant_id][space_id] = None
+        if device_id is not None:
+            doors[grant_id].add(device_id)
     people = {
         one.user_identity_id: one
         for one in await user_identities.find_all(read, workspace_id, {row.user_identity_id for row in rows})
@@ -62,7 +63,7 @@ async def grants(core: Core, read: Reader, rows: Sequence[GrantRow]) -> list[Acc
             people.get(row.user_identity_id),
             methods[row.access_grant_id],
             codes,
-            spaces[row.access_grant_id],
+            list(spaces[row.access_grant_id]),
             doors[row.access_grant_id],
         )
         for row in rows

@@ -183,6 +183,24 @@ async def doors(read: Reader, workspace_id: str, access_grant_ids: Sequence[str]
     return [(row[0], row[1]) for row in rows]
 
 
+async def leads(
+    read: Reader, workspace_id: str, access_grant_ids: Sequence[str]
+) -> list[tuple[str, str | None, str | None]]:
+    """Grants, the spaces that they name, and devices: those that they name by themselves have no space, and a space
+    without devices has no device."""
+    where = Where()
+    where.add("g.workspace_id = {}", workspace_id)
+    where.any_of("g.access_grant_id", access_grant_ids)
+    rows = await read.all(
+        "SELECT g.access_grant_id, g.space_id, m.device_id FROM access_grant_spaces g LEFT JOIN space_devices m "
+        f"ON m.workspace_id = g.workspace_id AND m.space_id = g.space_id WHERE {where} "
+        f"UNION ALL SELECT g.access_grant_id, NULL, g.device_id FROM access_grant_devices g WHERE {where} "
+        "ORDER BY 1, 2",
+        *where.args,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
 async def of_place(read: Reader, workspace_id: str, place: Place, place_id: str) -> list[GrantRow]:
     """Grants that are wanted and name a device, or a space."""
     table, column = _TABLES[place]
