@@ -36,9 +36,13 @@ async def led(world: World, text: str, *, alone: bool = False) -> str | list[str
     before = len(where.args)
     if await asked.narrow(None):
         return "order"
+    if "1 = 0" in str(where):
+        return []
     ids, *exactly = where.args[before:]
     if not exactly:
         return "not"
+    if isinstance(ids, str) and not ids.startswith("["):
+        return [ids]
     return sorted(json.loads(ids) if isinstance(ids, str) else ids)
 
 

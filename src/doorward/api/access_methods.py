@@ -107,8 +107,8 @@ async def list_(req: Request, p: List) -> dict[str, Any]:
     page.after(where, page.start(req, p.page_cursor), "m.created_at", "m.access_method_id")
     limit = min(p.limit, PAGE)
     rows = await store.method_page(req.db, where, limit + 1)
-    found, pagination = page.cut(req, rows, limit, lambda r: (r.created_at, r.access_method_id))
-    return {"access_methods": await granted.methods(req.core, req.db, found), "pagination": pagination}
+    found, pagination = page.cut(req, rows, limit, lambda r: (r[0].created_at, r[0].access_method_id))
+    return {"access_methods": await granted.methods_until(req.core, req.db, found), "pagination": pagination}
 
 
 class Delete(Params):

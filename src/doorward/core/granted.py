@@ -8,6 +8,7 @@ from msgspec import UNSET
 
 from doorward.core import code_state, grant_pins, grant_progress, problems
 from doorward.core.context import Core
+from doorward.core.grant_doors import is_over
 from doorward.core.grant_progress import is_wanted
 from doorward.core.pins import pin_of
 from doorward.core.plan import Content
@@ -116,17 +117,13 @@ def _grant_status(core: Core, row: GrantRow, methods: list[MethodRow], doors: se
     now = core.clock.now()
     if not row.is_wanted:
         return "Being deleted"
-    if _is_over(row, now):
+    if is_over(row.ends_at, now):
         return "Over"
     if not methods or not doors:
         return "Without doors" if methods else "Without access methods"
     if any(method.issued_at is None for method in methods):
         return "Being set up"
     return "Active" if row.starts_at <= now else "Ready"
-
-
-def _is_over(row: GrantRow, now: int) -> bool:
-    return row.ends_at is not None and row.ends_at <= now
 
 
 def _errors(row: GrantRow) -> list[dict[str, Any]]:
@@ -185,7 +182,7 @@ def _lacking(
     doors: set[str],
 ) -> int | None:
     """Since when a door does not have a method that was issued, as far as that is known; None: all have them."""
-    if _is_over(row, core.clock.now()):
+    if is_over(row.ends_at, core.clock.now()):
         return None
     if not methods or not doors:
         return row.created_at
@@ -300,10 +297,15 @@ async def methods(core: Core, read: Reader, rows: Sequence[MethodRow]) -> list[A
     """Methods of one workspace as Seam shows them."""
     if not rows:
         return []
-    codes = await _codes(read, rows)
     grants = await store.find_all(read, rows[0].workspace_id, {row.access_grant_id for row in rows})
-    over = {grant.access_grant_id for grant in grants if _is_over(grant, core.clock.now())}
-    return [_method(core, row, codes[row.access_method_id], is_over=row.access_grant_id in over) for row in rows]
+    ends = {grant.access_grant_id: grant.ends_at for grant in grants}
+    return await methods_until(core, read, [(row, ends.get(row.access_grant_id)) for row in rows])
+
+
+async def methods_until(core: Core, read: Reader, rows: Sequence[tuple[MethodRow, int | None]]) -> list[AccessMethod]:
+    """The same of methods with the ends of their grants."""
+    codes, now = await _codes(read, [row for row, _ in rows]), core.clock.now()
+    return [_method(core, row, codes[row.access_method_id], is_over=is_over(ends_at, now)) for row, ends_at in rows]
 
 
 def _method(core: Core, row: MethodRow, codes: list[CodeRow], *, is_over: bool) -> AccessMethod:

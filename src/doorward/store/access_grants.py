@@ -283,15 +283,15 @@ async def methods_of(read: Reader, workspace_id: str, access_grant_ids: Sequence
     return [MethodRow(*row) for row in rows]
 
 
-async def method_page(read: Reader, where: Where, limit: int) -> list[MethodRow]:
-    """Columns in `where` carry the prefixes `m.`, and `g.` for the grant's."""
+async def method_page(read: Reader, where: Where, limit: int) -> list[tuple[MethodRow, int | None]]:
+    """Methods, and when their grants end. Columns in `where` carry the prefixes `m.`, and `g.` for the grant's."""
     rows = await read.all(
-        f"SELECT {columns(MethodRow, 'm.')} FROM access_methods m JOIN access_grants g "
+        f"SELECT {columns(MethodRow, 'm.')}, g.ends_at FROM access_methods m JOIN access_grants g "
         "ON g.workspace_id = m.workspace_id AND g.access_grant_id = m.access_grant_id "
         f"WHERE {where} ORDER BY m.created_at, m.access_method_id LIMIT {limit:d}",
         *where.args,
     )
-    return [MethodRow(*row) for row in rows]
+    return [(MethodRow(*tuple(row)[:-1]), row[-1]) for row in rows]
 
 
 async def add_method(tx: Tx, row: MethodRow) -> None:

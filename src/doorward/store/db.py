@@ -134,7 +134,9 @@ class Where:
 
     def any_of(self, column: str, values: Sequence[Any]) -> None:
         """The column is one of these; an empty list selects nothing."""
-        if values:
+        if len(values) == 1:  # PostgreSQL takes a list for ten values, and would plan this anew each time
+            self.add(f"{column} = {{}}", values[0])
+        elif values:
             self.add(f"{column} = ANY({{}})", list(values))
         else:
             self._clauses.append("1 = 0")

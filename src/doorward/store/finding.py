@@ -141,7 +141,7 @@ class Finding:
             if ids is None and not await self._are_close():
                 ids = await self._few(MANY, whole)
         if ids is not None:
-            self._where.add(f"{self._id} = ANY({{}})", ids)
+            self._where.any_of(self._id, ids)
         return False
 
     async def _are_close(self) -> bool:
