@@ -42,7 +42,8 @@ PAGE = 20
 WANTED = 0.9
 """Of the speed with few rows."""
 SECONDS, ROUNDS, AGAIN = 0.4, 5, 15
-"""Of each question in each round, and how many: many short rounds differ less than few long ones."""
+"""Of each question in a round; rounds of all questions; and of those that stand below what is wanted. Many short rounds
+differ less than few long ones."""
 
 
 # ---------------------------------------------------------------- what is asked

@@ -208,12 +208,9 @@ async def test_a_code_that_was_deleted_stays_so_when_its_space_changes(
     async with serving(tmp_path, database_url) as world:
         await world.connect(count=3)
         first, second, third = world.devices
-        about = {
-            "space_id": (await world.call("/spaces/create", name="Floor", device_ids=[first, second]))["space"][
-                "space_id"
-            ]
-        }
-        pin = (await issued(world, await granted(world, space_ids=[about["space_id"]])))["code"]
+        space = (await world.call("/spaces/create", name="Floor", device_ids=[first, second]))["space"]
+        about = {"space_id": space["space_id"]}
+        pin = (await issued(world, await granted(world, space_ids=[space["space_id"]])))["code"]
         await hold(world, [pin], [pin], [])
         [code] = (await world.call("/access_codes/list", device_id=first))["access_codes"]
         await world.call("/access_codes/delete", access_code_id=code["access_code_id"])

@@ -544,8 +544,8 @@ async def test_others_get_their_turn_while_a_large_customer_is_forgotten(
         await world.call(PUSH, customer_key="chain", **told)
 
         async def left() -> list[int]:
-            lists = {"access_grants": "stay", "user_identities": "guest", "spaces": "room"}
-            return [len((await world.call(f"/{name}/list"))[name]) for name in lists]
+            names = ("access_grants", "user_identities", "spaces")
+            return [len((await world.call(f"/{name}/list"))[name]) for name in names]
 
         assert await left() == [50, 50, 50]
         going = asyncio.ensure_future(world.call(FORGET, customer_keys=["chain"]))

@@ -126,10 +126,12 @@ async def _set_warnings(tx: Tx, row: DeviceRow, warnings_json: str) -> None:
 
 async def _denied(tx: Tx, core: Core, row: DeviceRow, happened: AccessDenied) -> None:
     who = await _code_of(tx, row, happened.code_ref)
-    who.pop("access_code_is_managed", None)
     known = _DENIED.get(happened.reason)
     denied = event.LockAccessDenied(
-        reason={"reason_code": known[0], "message": known[1]} if known else UNSET, **who, **about_device(row)
+        reason={"reason_code": known[0], "message": known[1]} if known else UNSET,
+        access_code_id=who.get("access_code_id", UNSET),
+        user_identity_id=who.get("user_identity_id", UNSET),
+        **about_device(row),
     )
     await emit(tx, core, row.workspace_id, denied, occurred_at=happened.occurred_at)
 
